@@ -1,0 +1,1 @@
+"""pix2pocket: from a set of pictures to a measured model on a phone."""

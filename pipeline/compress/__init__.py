@@ -1,0 +1,1 @@
+"""Smaller models: the tf_keras mirror and what tfmot does through it."""

@@ -1,0 +1,1 @@
+"""Pictures: sources, splits, batches, augmentation."""

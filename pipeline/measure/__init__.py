@@ -1,0 +1,1 @@
+"""Honest measurement of .tflite files, without TensorFlow."""

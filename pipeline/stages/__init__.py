@@ -1,0 +1,1 @@
+"""One stage a file, named as the stage: files in, objects, files out."""
