@@ -1,0 +1,167 @@
+"""Config: one run, checked, frozen, and resolved into complete settings for every step."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from models import MODELS
+from pipeline import recipe as recipes
+from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
+from pipeline.errors import ConfigError
+from pipeline.graph import REFERENCE, TRANSFORMS, Step, Variant, unfold
+from pipeline.lazy import nearest
+from pipeline.settings import SECTIONS, Whole
+from pipeline.settings import (
+    Augment,
+    Benchmark,
+    Build,
+    Evaluate,
+    Export,
+    Ingest,
+    Prune,
+    Quantize,
+    Report,
+    Section,
+    Train,
+)
+
+DEFAULT_RECIPE = Path("configs/digits.yaml")
+DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
+
+
+class Config(BaseModel):
+    """What a recipe says, section by section; equal configs give equal runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    seed: Whole = 0
+    variants: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_VARIANTS
+    ingest: Ingest = Ingest()
+    augment: Augment = Augment()
+    build: Build = Build()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    prune: Prune = Prune()
+    quantize: Quantize = Quantize()
+    export: Export = Export()
+    benchmark: Benchmark = Benchmark()
+    report: Report = Report()
+
+    @classmethod
+    def load(cls, recipe: Path | str = DEFAULT_RECIPE, overrides: Sequence[str] = ()) -> Self:
+        """Read a YAML recipe and lay `section.key=value` over it.
+
+        Raises:
+            ConfigError: naming the file and the setting that is wrong, and the nearest known name.
+        """
+        path = Path(recipe)
+        settings = recipes.overlay({"name": path.stem} | recipes.read(path), overrides)
+        return cls.of(settings, str(path))
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], where: str = "config") -> Self:
+        """Make a config from plain values; errors are one line that begins with `where`."""
+        try:
+            config = cls.model_validate(settings)
+            config._check_given(settings)
+            config._check_names()
+            config.resolve()
+        except ValidationError as error:
+            raise ConfigError(f"{where}: {_first_problem(error)}") from error
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        return config
+
+    @field_validator("variants")
+    @classmethod
+    def _reference_first(cls, variants: tuple[str, ...]) -> tuple[str, ...]:
+        for variant in variants:
+            Variant(variant)
+        return tuple(dict.fromkeys((REFERENCE, *variants)))
+
+    def _check_given(self, settings: Mapping[str, Any]) -> None:
+        for name, section in SECTIONS.items():
+            said = settings.get(name)
+            for key in section.given & set(said if isinstance(said, Mapping) else ()):
+                raise ConfigError(f"{name}.{key} is not set in a recipe: {_GIVEN[key]}")
+
+    def _check_names(self) -> None:
+        DATASETS.reference(self.ingest.dataset)
+        _check_options(self.build)
+        policy = self.augment.policy
+        if isinstance(policy, str):
+            if policy not in POLICIES:
+                raise ConfigError(
+                    f"augment.policy: unknown policy {policy!r}: {nearest(policy, POLICIES)}"
+                )
+        else:
+            for operation in policy:
+                for name in [operation] if isinstance(operation, str) else operation:
+                    AUGMENTATIONS.reference(name)
+
+    def resolve(self) -> dict[str, tuple[Step, Section]]:
+        """Give each step of the run its complete settings, in an order in which it can be done.
+
+        A step's settings are all it depends on besides its inputs' files: defaults are filled in,
+        what a section inherits is copied, presets applied, the seed and the format set.
+        """
+        return {step.id: (step, self._settings(step)) for step in unfold(self.variants)}
+
+    def _settings(self, step: Step) -> Section:
+        section: Section = getattr(self, step.stage)
+        given: dict[str, Any] = {"seed": self.seed} if "seed" in section.given else {}
+        if step.stage in TRANSFORMS:
+            section = cast(Prune, section).preset(step.preset).inherit(self.train)
+        if step.stage == "quantize":
+            given["format"] = step.ending
+        if step.stage == "build":
+            options = MODELS.function(self.build.model).defaults
+            given |= {key: getattr(self.build, key, value) for key, value in options.items()}
+        if step.stage == "report":
+            given["config"] = self.model_dump(mode="json")
+        return section.model_copy(update=given)
+
+
+_GIVEN = {
+    "seed": "it is `seed` at the top",
+    "format": "it is the last word of a variant, as in `variants: [int8]`",
+    "config": "the run fills it in",
+    "problems": "the run fills it in",
+}
+
+
+def _check_options(build: Build) -> None:
+    """Compare the extra keys of `build` with the options of the network they are meant for."""
+    options = MODELS.function(build.model).defaults
+    for key, value in (build.model_extra or {}).items():
+        if key not in options:
+            known = nearest(key, [*options, *Build.model_fields])
+            raise ConfigError(f"build.{key}: unknown setting, nor does {build.model} take it: {known}")
+        wanted = type(options[key])
+        if options[key] is not None and type(value) is not wanted:
+            raise ConfigError(
+                f"build.{key}: {build.model} takes {wanted.__name__} here, not {value!r}"
+            )
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Say the first thing wrong, as `section.key: what`; unknown keys with the nearest known."""
+    problem = error.errors(include_url=False)[0]
+    *sections, key = [str(part) for part in problem["loc"] if not _is_union_branch(part)]
+    place = ".".join([*sections, key])
+    if problem["type"] == "extra_forbidden":
+        fields = SECTIONS[sections[0]].model_fields if sections else Config.model_fields
+        given = SECTIONS[sections[0]].given if sections else frozenset()
+        return f"{place}: unknown setting: {nearest(key, set(fields) - given)}"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    said = repr(problem["input"])
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{place}: {message}, not {said if len(said) < 60 else said[:57] + '...'}"
+
+
+def _is_union_branch(part: object) -> bool:
+    return isinstance(part, str) and re.search(r"[\[\]]|^(str|tuple|dict)$", part) is not None

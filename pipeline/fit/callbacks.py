@@ -1,0 +1,107 @@
+"""What happens after each epoch of a fit: the best kept, progress shown, divergence stopped."""
+
+import time
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import TrainingError
+from pipeline.progress import bar, console, say
+
+Logs = Mapping[str, float]
+
+
+def make(kind: type, api: ModuleType, *args: Any) -> Any:
+    """Make one of the callbacks below for a Keras API: each API insists on its own base class."""
+    return type(kind.__name__, (kind, api.callbacks.Callback), {})(*args)
+
+
+class BestWeights:
+    """Keep the weights of the best epoch, and put them back at the end.
+
+    Best is the highest `val_accuracy`; among equals, common on small validation splits, the
+    lowest `val_loss`. Epochs before `first` do not count: a network being pruned is not yet what
+    it will be.
+    """
+
+    model: Any
+
+    def __init__(self, first: int = 0, patience: int | None = None) -> None:
+        super().__init__()
+        self.first, self.patience = first, patience
+        self.epoch: int | None = None
+        self._score: tuple[float, float] | None = None
+        self._weights: list[Any] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Compare, keep, and stop when `patience` epochs brought nothing better."""
+        score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
+        if epoch >= self.first and (self._score is None or score > self._score):
+            self.epoch, self._score = epoch, score
+            self._weights = self.model.get_weights()
+        elif self.patience and self.epoch is not None and epoch - self.epoch >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Put the best weights back."""
+        if self._weights:
+            self.model.set_weights(self._weights)
+
+
+class StopOnNaN:
+    """End a fit whose loss is no number, and say where."""
+
+    model: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Note the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Look at the loss of the batch."""
+        if not np.isfinite(logs["loss"]):
+            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            raise TrainingError(
+                f"the loss is {logs['loss']} in epoch {self._epoch + 1} at learning rate {rate:.3g}; "
+                f"a lower learning_rate or a longer warmup_epochs usually mends it"
+            )
+
+
+class ShowProgress:
+    """One bar for the whole fit on a terminal; a line every few epochs elsewhere."""
+
+    def __init__(self, epochs: int, name: str) -> None:
+        super().__init__()
+        self.epochs, self.name = epochs, name
+        self._best = 0.0
+        self._bar = bar()
+        self._task: Any = None
+        self._started = self._said = time.monotonic()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Show the bar."""
+        self._started = self._said = time.monotonic()
+        self._bar.start()
+        self._task = self._bar.add_task(self.name, total=self.epochs, note="")
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Move on, with this epoch's figures and the best so far."""
+        self._best = max(self._best, logs["val_accuracy"])
+        note = (
+            f"loss {logs['loss']:.4f}  validation {logs['val_accuracy']:.4f}  best {self._best:.4f}"
+        )
+        self._bar.update(self._task, completed=epoch + 1, note=note)
+        now = time.monotonic()
+        if not console.is_terminal and (now - self._said > 10 or epoch + 1 == self.epochs):
+            self._said = now
+            say(f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {now - self._started:.0f} s")
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Take the bar away."""
+        self._bar.stop()

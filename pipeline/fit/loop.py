@@ -1,0 +1,135 @@
+"""The one training loop: every stage that trains calls `fit`, on Keras 3 or through the mirror."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.data.augmentation import augmenter
+from pipeline.data.augmentation import read as read_policy
+from pipeline.data.batches import plain_batches, steps, training_batches
+from pipeline.data.dataset import training_split, validation_split
+from pipeline.data.sources import Images, Labels
+from pipeline.errors import ConfigError
+from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
+from pipeline.fit.optimizers import optimizer
+from pipeline.settings import Fit, Inputs
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to learn from: the splits, and the augmentation of the training one."""
+
+    train: tuple[Images, Labels]
+    validation: tuple[Images, Labels]
+    policy: list[dict[str, dict[str, Any]]]
+
+    @classmethod
+    def read(cls, inputs: Inputs) -> "Task":
+        """Read what `ingest` and `augment` left."""
+        return cls(
+            training_split(inputs["ingest"]),
+            validation_split(inputs["ingest"]),
+            read_policy(inputs["augment"]),
+        )
+
+    def steps_per_epoch(self, settings: Fit) -> int:
+        """Optimizer steps in one epoch."""
+        return steps(len(self.train[1]), settings.batch)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a fit went; the model itself now holds the weights of `best_epoch` (from 0)."""
+
+    history: dict[str, list[float]]
+    best_epoch: int
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The figures of the best epoch."""
+        return {name: values[self.best_epoch] for name, values in self.history.items()}
+
+    def write(self, path: Path) -> None:
+        """Write one CSV row an epoch; no times, so that equal fits give equal bytes."""
+        with path.open("w", newline="") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["epoch", *self.history])
+            epochs = zip(*self.history.values(), strict=True)
+            rows.writerows([number, *values] for number, values in enumerate(epochs, 1))
+
+
+
+def fit(
+    model: Any,
+    task: Task,
+    settings: Fit,
+    *,
+    api: ModuleType = keras,
+    callbacks: Sequence[Any] = (),
+    first_best: int = 0,
+    log_dir: Path | None = None,
+) -> Fitted:
+    """Train a model in place and leave it with the weights of its best epoch on validation.
+
+    Args:
+        model: of `api`, from pixels `(B, H, W, C)` 0..255 to class probabilities.
+        api: the Keras module it belongs to, `keras` or `tf_keras`.
+        callbacks: further ones, called before ours.
+        first_best: the first epoch (from 0) that may be the best one.
+        log_dir: where TensorBoard finds the curves.
+
+    Raises:
+        TrainingError: the loss became NaN or infinite; names epoch and learning rate.
+    """
+    per_epoch = task.steps_per_epoch(settings)
+    model.compile(
+        optimizer=optimizer(settings, per_epoch, api),
+        loss=LOSS,
+        metrics=["accuracy"],
+        steps_per_execution=_divisor(per_epoch, settings.steps_per_execution),
+        jit_compile=False,
+    )
+    best = make(BestWeights, api, first_best, settings.patience)
+    watchers = [*callbacks, best, make(StopOnNaN, api)]
+    watchers.append(make(ShowProgress, api, settings.epochs, "training"))
+    if log_dir is not None:
+        watchers.append(api.callbacks.TensorBoard(str(log_dir), write_graph=False))
+    done = model.fit(
+        training_batches(task.train, settings.batch, settings.seed, augmenter(task.policy)),
+        epochs=settings.epochs,
+        steps_per_epoch=per_epoch,
+        validation_data=plain_batches(task.validation, max(settings.batch, 256)),
+        shuffle=False,
+        callbacks=watchers,
+        verbose=0,
+    )
+    history = {name: [float(value) for value in values] for name, values in done.history.items()}
+    return Fitted(history, best.epoch if best.epoch is not None else len(history["loss"]) - 1)
+
+
+def _divisor(steps: int, most: int) -> int:
+    """Largest number up to `most` that divides an epoch, so that no call runs into the next."""
+    return max(number for number in range(1, min(steps, most) + 1) if steps % number == 0)
+
+
+def check(settings: Fit) -> None:
+    """Refuse settings that no data can make sense of; called before anything runs."""
+    if settings.warmup_epochs >= settings.epochs:
+        raise ConfigError(
+            f"warmup_epochs: {settings.warmup_epochs:g} of {settings.epochs} epochs leave none "
+            f"to train at full rate"
+        )
+
+
+def accuracy(model: Any, split: tuple[Images, Labels]) -> float:
+    """Share of a split that a Keras model gets right."""
+    predicted = model.predict(plain_batches(split, 256), verbose=0).argmax(axis=-1)
+    return float(np.mean(predicted == split[1]))

@@ -1,0 +1,96 @@
+"""The plan of a run: which steps there are, what identifies each, and which are done already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.fingerprint import FileMemo, code, digest, fingerprint, versions, words
+from pipeline.graph import BY_NAME, Step
+from pipeline.lazy import load
+from pipeline.settings import Section
+from pipeline.store import Entry, Store
+
+Problem = Mapping[str, str]  # of a variant's step: status ("failed" or "refused") and reason
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a step's result depends on, and the key made of it."""
+
+    key: str
+    settings: Section
+    facts: Mapping[str, Any]
+    outside: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a step before a run: its entry if it is done, its identity if it can be
+    told, or the steps it waits for.
+    """
+
+    step: Step
+    identity: Identity | None
+    entry: Entry | None
+    waits_for: tuple[str, ...] = ()
+
+
+class Plan:
+    """The steps of a config over a store, in an order in which they can be done."""
+
+    def __init__(self, config: Config, store: Store, memo: FileMemo) -> None:
+        self.store, self.memo = store, memo
+        self.resolved = config.resolve()
+        self.steps = tuple(step for step, _ in self.resolved.values())
+
+    def until(self, stage: str | None) -> tuple[Step, ...]:
+        """The steps up to the last one of a stage; all of them for None."""
+        if stage is None:
+            return self.steps
+        last = max(n for n, step in enumerate(self.steps) if step.stage == stage)
+        return self.steps[: last + 1]
+
+    def identify(
+        self, step: Step, entries: Mapping[str, Entry], problems: Mapping[str, Problem]
+    ) -> Identity:
+        """Gather what a step's result depends on; its inputs that exist are in `entries`.
+
+        Raises:
+            DataError: a file outside that it reads is missing.
+        """
+        stage = BY_NAME[step.stage]
+        settings = self.resolved[step.id][1]
+        if step.stage == "report":
+            settings = settings.model_copy(update={"problems": problems})
+        values = settings.model_dump(mode="json")
+        inputs = {role: entries[source] for role, source in step.inputs.items() if source in entries}
+        references = [f"pipeline.stages.{step.stage}", *filter(None, (stage.outside, stage.begin))]
+        outside = fingerprint(load(stage.outside)(settings), self.memo.digest) if stage.outside else {}
+        facts = {
+            "settings": values,
+            "inputs": {role: entry.files for role, entry in inputs.items()},
+            "outside": digest(outside),
+            "code": code(references, words(values)),
+            "versions": versions(),
+        }
+        essence = facts | {"inputs": {role: entry.digest for role, entry in inputs.items()}}
+        return Identity(digest({"stage": step.stage, **essence}), settings, facts, outside)
+
+    def survey(self, force: frozenset[str] = frozenset(), verify: bool = False) -> list[Status]:
+        """Tell of each step whether it is done, to be done, or waits for one that is to be done."""
+        entries: dict[str, Entry] = {}
+        statuses: list[Status] = []
+        for step in self.steps:
+            missing = tuple(source for source in step.inputs.values() if source not in entries)
+            if missing:
+                statuses.append(Status(step, None, None, missing))
+                continue
+            identity = self.identify(step, entries, {})
+            entry = None
+            if step.stage not in force:
+                entry = self.store.find(step.stage, identity.key, verify)
+            if entry is not None:
+                entries[step.id] = entry
+            statuses.append(Status(step, identity, entry))
+        return statuses

@@ -1,0 +1,55 @@
+"""What a person watching sees: a line a step, one bar while training, plain lines elsewhere.
+
+Everything of this kind goes to standard error; standard output is for results.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str, style: str | None = None) -> None:
+    """Print one line, as it stands, whatever brackets it holds."""
+    console.print(line, style=style, markup=False)
+
+
+def bar() -> Progress:
+    """Make a progress bar that shows only on a terminal."""
+    return Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def native_noise_to(log: Path) -> Iterator[None]:
+    """Send what C++ libraries write on standard error to a file, and keep the screen for us.
+
+    TensorFlow's converter logs straight to file descriptor 2, past every Python setting.
+    """
+    screen = os.dup(2)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    with log.open("ab", buffering=0) as sink, os.fdopen(screen, "w") as ours:
+        before = console.file
+        os.dup2(sink.fileno(), 2)
+        console.file = ours
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(screen, 2)
+            console.file = before

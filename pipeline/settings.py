@@ -1,0 +1,184 @@
+"""The sections of a recipe: what can be set, its type, range, unit and default.
+
+A leaf: it imports no room, so every stage may name its own section in its signature. Sections are
+frozen, refuse unknown keys, and hold values only, so that a stage's cache key can be read off them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ConfigError
+from pipeline.lazy import nearest
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Whole = Annotated[int, Field(strict=True, ge=0)]
+Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Positive = Annotated[float, Field(strict=True, gt=0)]
+NotNegative = Annotated[float, Field(strict=True, ge=0)]
+Options = Mapping[str, Any]
+Metrics = Mapping[str, Any]
+Inputs = Mapping[str, Path]
+
+
+class Section(BaseModel):
+    """Settings of one stage; those in `given` are filled in by the engine, not by a recipe."""
+
+    given: ClassVar[frozenset[str]] = frozenset({"seed"})
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seed: Whole = Field(0, description="decides everything random in this stage")
+
+
+class Ingest(Section):
+    """Where the pictures come from and how they are split.
+
+    Its seed is its own: another `seed` at the top of a recipe trains again on the same split.
+    """
+
+    given = frozenset()
+    dataset: str = Field("digits", description="a row of `show datasets`")
+    path: Path | None = Field(None, description="folder or file of the source, where it takes one")
+    classes: tuple[str, ...] | None = Field(None, description="names, where labels are numbers")
+    validation: Share = Field(0.1, gt=0, description="share of the training pictures kept apart")
+    test: Share = Field(0.2, gt=0, description="share kept for test where the source has no split")
+    limit: Count | None = Field(
+        None, description="stratified part: at most so many training pictures, test alike"
+    )
+
+
+class Augment(Section):
+    """Random changes to training pictures."""
+
+    policy: str | tuple[str | dict[str, Options], ...] = Field(
+        "none", description="a policy's name, or a list of `show augmentations` with arguments"
+    )
+    preview: Count = Field(8, description="pictures in the preview figure")
+
+
+class Build(Section):
+    """Which network, and the preprocessing in front of it.
+
+    Any further key is an option of the network (`build.width=48`), checked against its signature.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    model: str = Field("small_cnn", description="a row of `show models`")
+    preprocess: Literal["scale", "standardize"] = Field(
+        "scale", description="pixels to 0..1, or to mean 0 and deviation 1 of the train split"
+    )
+
+
+class Fit(Section):
+    """What every stage that trains can be told; the others inherit from `train`."""
+
+    epochs: Count = 12
+    batch: Count = Field(64, description="pictures a step")
+    optimizer: Literal["sgd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"] = "adam"
+    learning_rate: Positive = Field(0.002, description="at its highest, after warm-up")
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_epochs: NotNegative = Field(1.0, description="linear rise from zero, in epochs")
+    weight_decay: NotNegative = Field(0.0, description="adamw, sgd: not on biases or batch norms")
+    patience: Count | None = Field(None, description="epochs without a better one before it stops")
+    steps_per_execution: Count = Field(1, description="steps run in one call: more is faster, "
+                                       "for tiny networks")  # fmt: skip
+
+
+class Train(Fit):
+    """The first training, from the initial weights."""
+
+
+class Evaluate(Section):
+    """What is looked at on the test split."""
+
+    batch: Count = Field(256, description="pictures a step; changes speed, not results")
+    pictures: Count = Field(24, description="pictures in each figure")
+
+
+class Prune(Fit):
+    """Magnitude pruning while fine-tuning; what is not given here comes from `train`."""
+
+    epochs: Count = 6
+    learning_rate: Positive = Field(0.001, description="left out: half of train.learning_rate")
+    warmup_epochs: NotNegative = 0.0
+    sparsity: Share = Field(0.8, gt=0, description="share of zeros in each pruned kernel at the end")
+    ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
+    begin: Share = Field(0.0, description="share of the run after which pruning starts")
+    end: Share = Field(0.6, gt=0, description="share of the run at which all zeros are there")
+    exclude: tuple[str, ...] = Field((), description="patterns of layer names left dense")
+    presets: Mapping[str, Options] = Field({}, description="`prune.NAME` in a variant takes these")
+
+    def preset(self, name: str | None) -> Self:
+        """Lay a preset over the section; raises `ConfigError` for an unknown one."""
+        if name is None:
+            return self
+        if name not in self.presets:
+            raise ConfigError(f"prune.{name}: no such preset: {nearest(name, self.presets)}")
+        said = self.model_dump(include=self.model_fields_set) | dict(self.presets[name])
+        try:
+            return type(self).model_validate(said)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(["prune.presets", name, *map(str, problem["loc"])])
+            raise ConfigError(f"{place}: {problem['msg']}") from error
+
+    def inherit(self, train: Train) -> Self:
+        """Fill what the recipe does not say of this section from its `train` section."""
+        shared = set(Fit.model_fields) - {"epochs", "warmup_epochs", "seed"}
+        values = {name: getattr(train, name) for name in shared}
+        values["learning_rate"] = train.learning_rate / 2
+        said = self.model_dump(include=self.model_fields_set)
+        return self.model_copy(update=values | said | {"presets": {}})
+
+
+class Quantize(Section):
+    """The numeric form of a deployed file; `format` is the variant's last word."""
+
+    given = frozenset({"seed", "format"})
+    format: str = "float32"
+    io: Literal["uint8", "int8"] = Field("uint8", description="pixels in: raw bytes, or int8 in "
+                                         "and out for microcontrollers")  # fmt: skip
+    calibration_images: Count = Field(256, description="training pictures that set the ranges")
+
+
+class Export(Section):
+    """SavedModel and the deployed files, each compared before it counts."""
+
+    pictures: Count = Field(64, description="validation pictures compared")
+
+
+class Benchmark(Section):
+    """How latency is measured."""
+
+    threads: Count = 1
+    warmup: Whole = Field(50, description="runs before any is timed")
+    rounds: Count = Field(20, description="times all variants take turns")
+    runs: Count = Field(50, description="timed runs of one variant in a round")
+
+
+class Report(Section):
+    """What the report recommends; `config` is the whole recipe, `problems` the variants that
+    have no file, each with its status and reason.
+    """
+
+    given = frozenset({"seed", "config", "problems"})
+    max_drop_pp: NotNegative = Field(
+        1.0, description="points of validation accuracy the recommended file may lose"
+    )
+    config: Options = {}
+    problems: Mapping[str, Mapping[str, str]] = {}
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "ingest": Ingest,
+    "augment": Augment,
+    "build": Build,
+    "train": Train,
+    "evaluate": Evaluate,
+    "prune": Prune,
+    "quantize": Quantize,
+    "export": Export,
+    "benchmark": Benchmark,
+    "report": Report,
+}

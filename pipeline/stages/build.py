@@ -1,0 +1,56 @@
+"""Build: make the network with its initial weights, its preprocessing in front."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from models import MODELS
+from pipeline.data.dataset import facts, training_split
+from pipeline.data.sources import Images
+from pipeline.data.statistics import channel_statistics
+from pipeline.errors import ConfigError
+from pipeline.fit.files import save_model
+from pipeline.settings import Build, Inputs, Metrics
+
+
+def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
+    """Write `model.keras`, from pixels 0..255 to probabilities, and `summary.txt`."""
+    known = facts(inputs["ingest"])
+    images, _ = training_split(inputs["ingest"])
+    core = make_core(settings, images.shape[1:], len(known["classes"]))
+    model = with_preprocessing(core, settings.preprocess, images)
+    save_model(model, out / "model.keras")
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, line_break=False: lines.append(line), line_length=88)
+    (out / "summary.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {"model": settings.model, "params": core.count_params()}
+
+
+def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> keras.Model:
+    """Call the architecture with its options; raises `ConfigError` where it refuses them."""
+    options = settings.model_extra or {}
+    try:
+        return MODELS[settings.model](input_shape, classes, **options)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"build: {settings.model} at {input_shape}: {reason}") from error
+
+
+def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Model:
+    """Put pixel normalization in front of a core, in one flat graph.
+
+    `scale` maps 0..255 to 0..1; `standardize` gives each channel mean 0 and deviation 1 over
+    `images`, the train split `(N, H, W, C)`. Flat, since the mirror and the converter then see
+    one list of layers.
+    """
+    pixels = keras.Input(images.shape[1:], name="images")
+    if kind == "scale":
+        front = keras.layers.Rescaling(1 / 255, name="scale")
+    else:
+        mean, variance = channel_statistics(images)
+        floor = np.maximum(variance, 1.0)  # a constant channel has no deviation to divide by
+        front = keras.layers.Normalization(
+            mean=mean.tolist(), variance=floor.tolist(), name="standardize"
+        )
+    return keras.Model(pixels, core.call(front(pixels)), name=core.name)

@@ -1,0 +1,204 @@
+"""The store: what stages leave, filed by the digest of all it depends on.
+
+`<root>/<stage>/<key>/` is written under a temporary name, synced, and renamed when whole, its
+`manifest.json` last. A folder that is there is therefore finished; one without a manifest, or
+whose files are not as the manifest says, is not taken.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import IntegrityError
+from pipeline.fingerprint import digest, file_digest
+
+MANIFEST = "manifest.json"
+LOGS = "logs"  # a stage's folder of this name is kept but counts in no digest: it holds times
+OUTSIDE = f"{LOGS}/outside.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished stage: its folder and its manifest."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the files left: equal results have equal digests."""
+        return str(self.manifest["digest"])
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Digests of the files that count, by relative path."""
+        return {
+            name: facts["sha256"]
+            for name, facts in self.manifest["files"].items()
+            if not name.startswith(f"{LOGS}/")
+        }
+
+
+class Store:
+    """Finished stages under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, stage: str, key: str, verify: bool = False) -> Entry | None:
+        """Return the entry of a key, or None where it is not there or not whole.
+
+        Sizes and times are compared with the manifest; where only a time differs, as after a
+        copy, the bytes decide.
+
+        Args:
+            verify: read every byte, and raise `IntegrityError` for a file that was changed.
+        """
+        folder = self.root / stage / key
+        manifest = _manifest(folder)
+        if manifest is None:
+            return None
+        for name, facts in manifest["files"].items():
+            if not _is_as_said(folder / name, facts, verify):
+                if verify:
+                    raise IntegrityError(
+                        f"{folder / name}: not as it was written; remove {folder} to make it again"
+                    )
+                return None
+        return Entry(folder, manifest)
+
+    def all(self, stage: str) -> Iterator[Entry]:
+        """Every finished entry of a stage, last used first, without a look at its files."""
+        folders = [path for path in (self.root / stage).glob("*") if not path.name.startswith(".")]
+        known = [(folder, _manifest(folder)) for folder in folders]
+        entries = [Entry(folder, manifest) for folder, manifest in known if manifest is not None]
+        yield from sorted(entries, key=_last_used, reverse=True)
+
+    @contextmanager
+    def draft(self, stage: str, key: str) -> Iterator[Path]:
+        """Give a fresh folder to write into; it is removed unless `publish` has taken it."""
+        folder = self.root / stage / f".{key}.{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(
+        self, draft: Path, stage: str, key: str, facts: Mapping[str, Any], outside: Mapping[str, str]
+    ) -> Entry:
+        """Make a draft an entry: list its files, write the manifest last, sync, rename.
+
+        `outside`, the digests of files outside that were read, is kept beside the manifest, since
+        it may be long and only `explain` asks for it.
+        """
+        if outside:
+            (draft / OUTSIDE).parent.mkdir(exist_ok=True)
+            (draft / OUTSIDE).write_text(json.dumps(outside))
+        files = {
+            path.relative_to(draft).as_posix(): _facts(path)
+            for path in sorted(draft.rglob("*"))
+            if path.is_file()
+        }
+        counted = {name: f["sha256"] for name, f in files.items() if not name.startswith(f"{LOGS}/")}
+        manifest = {
+            "stage": stage,
+            "key": key,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            **facts,
+            "files": files,
+            "digest": digest(counted),
+        }
+        (draft / MANIFEST).write_text(json.dumps(manifest, indent=1, allow_nan=False))
+        for path in draft.rglob("*"):
+            sync(path)
+        sync(draft)
+        folder = self.root / stage / key
+        remove(folder)
+        draft.rename(folder)
+        sync(folder.parent)
+        return Entry(folder, manifest)
+
+    def outside(self, entry: Entry) -> dict[str, str]:
+        """Digests of the files outside the project that an entry was made from."""
+        try:
+            known: dict[str, str] = json.loads((entry.folder / OUTSIDE).read_text())
+        except (OSError, ValueError):
+            return {}
+        return known
+
+    def touch(self, entry: Entry) -> None:
+        """Note that an entry was used now: `clean` keeps what was used last."""
+        os.utime(entry.folder / MANIFEST)
+
+    def sweep(self) -> None:
+        """Remove drafts of runs that were killed; the caller holds the lock, so none is alive."""
+        for draft in self.root.glob("*/.*"):
+            if draft.is_dir():
+                shutil.rmtree(draft, ignore_errors=True)
+
+    def clean(self, keep: int) -> tuple[int, int]:
+        """Keep the entries last used, `keep` of each step; return how many went, and their bytes."""
+        removed = size = 0
+        for stage in sorted(self.root.glob("*/")):
+            kept: dict[str, int] = {}
+            for entry in self.all(stage.name):
+                step = entry.manifest["step"]
+                kept[step] = kept.get(step, 0) + 1
+                if kept[step] > keep:
+                    size += sum(facts["bytes"] for facts in entry.manifest["files"].values())
+                    removed += 1
+                    remove(entry.folder)
+        return removed, size
+
+
+def remove(folder: Path) -> None:
+    """Remove an entry so that no half of it is ever taken for a whole: the manifest goes first."""
+    if folder.exists():
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
+def sync(path: Path) -> None:
+    """Ask the system to have a file or folder on disk before anything that is written later."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and "files" in manifest else None
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    stat = path.stat()
+    return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": file_digest(path)}
+
+
+def _is_as_said(path: Path, facts: Mapping[str, Any], verify: bool) -> bool:
+    try:
+        stat = path.stat()
+        if stat.st_size != facts["bytes"]:
+            return False
+        if verify or stat.st_mtime_ns != facts["mtime_ns"]:
+            return file_digest(path) == facts["sha256"]
+    except OSError:
+        return False
+    return True
+
+
+def _last_used(entry: Entry) -> float:
+    return (entry.folder / MANIFEST).stat().st_mtime
