@@ -11,10 +11,11 @@ from models import MODELS
 from pipeline import recipe as recipes
 from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
 from pipeline.errors import ConfigError
-from pipeline.graph import REFERENCE, TRANSFORMS, Step, Variant, unfold
+from pipeline.graph import TRANSFORMS, Step, Variant, unfold
 from pipeline.lazy import nearest
-from pipeline.settings import SECTIONS, Whole
 from pipeline.settings import (
+    REFERENCE,
+    SECTIONS,
     Augment,
     Benchmark,
     Build,
@@ -26,9 +27,10 @@ from pipeline.settings import (
     Report,
     Section,
     Train,
+    Whole,
 )
 
-DEFAULT_RECIPE = Path("configs/digits.yaml")
+DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
 DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
 
 
@@ -157,7 +159,7 @@ def _first_problem(error: ValidationError) -> str:
         given = SECTIONS[sections[0]].given if sections else frozenset()
         return f"{place}: unknown setting: {nearest(key, set(fields) - given)}"
     if problem["type"] == "value_error":
-        return str(problem["ctx"]["error"])
+        return f"{place}: {problem['ctx']['error']}"
     said = repr(problem["input"])
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{place}: {message}, not {said if len(said) < 60 else said[:57] + '...'}"

@@ -14,22 +14,18 @@ import filelock
 
 from pipeline import publish
 from pipeline.config import Config
-from pipeline.errors import ConfigError, DataError, PipelineError, ResourceError
+from pipeline.errors import ConfigError, DataError, Interrupted, PipelineError, ResourceError
 from pipeline.fingerprint import FileMemo
-from pipeline.graph import BY_NAME, REFERENCE, Step
+from pipeline.graph import BY_NAME, Step
 from pipeline.lazy import load, nearest
 from pipeline.plan import Identity, Plan, Problem
 from pipeline.progress import say
-from pipeline.settings import Metrics, Section
+from pipeline.settings import REFERENCE, Metrics, Section
 from pipeline.store import Entry, Store
 
 log = logging.getLogger("pipeline")
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
-
-
-class Interrupted(BaseException):
-    """SIGTERM came: unwind like Ctrl-C does."""
 
 
 @dataclass
@@ -66,7 +62,7 @@ def run(
             raise ConfigError(f"unknown stage {stage!r}: {nearest(stage, BY_NAME)}")
     root = Path(artifacts)
     with ExitStack() as stack:
-        stack.enter_context(_locked(root))
+        stack.enter_context(locked(root))
         stack.enter_context(_terminable())
         stack.enter_context(_logging(publish.log_file(root, config.name)))
         store = Store(root / ".cache")
@@ -186,7 +182,7 @@ def _module(step: Step) -> Any:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Hold the one lock of an artifacts folder."""
     lock = filelock.FileLock(root / ".lock")
     try:

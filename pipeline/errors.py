@@ -41,3 +41,7 @@ class IntegrityError(PipelineError):
     """A file is not what its digest says, or comes from where nothing is trusted."""
 
     exit_code = 6
+
+
+class Interrupted(BaseException):
+    """SIGTERM came: unwind as Ctrl-C does; no `except Exception` may swallow it."""

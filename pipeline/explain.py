@@ -1,6 +1,6 @@
 """Explain: for each step, cached or to be run, and what changed since it last ran."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.plan import Identity, Plan, Status
@@ -19,7 +19,7 @@ def _explain(status: Status, plan: Plan) -> tuple[str, str, str]:
     if status.entry is not None:
         return name, "cached", status.entry.folder.name[:12]
     if status.identity is None:
-        return name, "waits", f"runs if the files of {_listed(status.waits_for)} come out different"
+        return name, "waits", f"after {_listed(status.waits_for, ', ')}: only if they come out different"
     earlier = list(plan.store.all(status.step.stage))
     same_step = [entry for entry in earlier if entry.manifest["step"] == name]
     if not earlier:
@@ -68,7 +68,7 @@ def _changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any
         yield path, old, new
 
 
-def _listed(items: Any) -> str:
+def _listed(items: Iterable[str], comma: str = "; ") -> str:
     shown = list(items)
     rest = f" and {len(shown) - LISTED} more" if len(shown) > LISTED else ""
-    return "; ".join(shown[:LISTED]) + rest
+    return comma.join(shown[:LISTED]) + rest

@@ -40,7 +40,6 @@ STAGES = (
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
 TRANSFORMS = ("prune",)
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8")
-REFERENCE = "float32"
 
 
 @dataclass(frozen=True)

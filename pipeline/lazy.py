@@ -15,6 +15,8 @@ from pipeline.errors import ConfigError
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, else list them all: the tail of an error line."""
     known = sorted(known)
+    if not known:
+        return "there are none"
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 

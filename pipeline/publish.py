@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import digest
-from pipeline.store import LOGS, MANIFEST, Entry, sync
+from pipeline.settings import LOGS
+from pipeline.store import MANIFEST, Entry, sync
 
 HISTORY = ".history"
 STAMP = ".published.json"

@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such recipe; see the folder configs/") from error
+        raise ConfigError(f"{path}: no such recipe (settings are given as section.key=value)") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from error
     recipe = parse(text, str(path))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
@@ -19,8 +19,11 @@ Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Options = Mapping[str, Any]
-Metrics = Mapping[str, Any]
-Inputs = Mapping[str, Path]
+Metrics = Mapping[str, Any]  # what a stage says of its work: a few figures for the log
+Inputs = Mapping[str, Path]  # folders of a stage's inputs, by role
+
+REFERENCE = "float32"  # the variant every other is compared with
+LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold times
 
 
 class Section(BaseModel):
@@ -84,6 +87,15 @@ class Fit(Section):
     steps_per_execution: Count = Field(1, description="steps run in one call: more is faster, "
                                        "for tiny networks")  # fmt: skip
 
+    @model_validator(mode="after")
+    def _leave_time_to_train(self) -> Self:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs:g} of {self.epochs} epochs leaves none at full "
+                f"learning rate"
+            )
+        return self
+
 
 class Train(Fit):
     """The first training, from the initial weights."""
@@ -108,6 +120,12 @@ class Prune(Fit):
     end: Share = Field(0.6, gt=0, description="share of the run at which all zeros are there")
     exclude: tuple[str, ...] = Field((), description="patterns of layer names left dense")
     presets: Mapping[str, Options] = Field({}, description="`prune.NAME` in a variant takes these")
+
+    @model_validator(mode="after")
+    def _begin_before_end(self) -> Self:
+        if self.begin >= self.end:
+            raise ValueError(f"begin {self.begin:g} is not before end {self.end:g}")
+        return self
 
     def preset(self, name: str | None) -> Self:
         """Lay a preset over the section; raises `ConfigError` for an unknown one."""

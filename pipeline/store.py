@@ -17,9 +17,9 @@ from typing import Any
 
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import digest, file_digest
+from pipeline.settings import LOGS
 
 MANIFEST = "manifest.json"
-LOGS = "logs"  # a stage's folder of this name is kept but counts in no digest: it holds times
 OUTSIDE = f"{LOGS}/outside.json"
 
 

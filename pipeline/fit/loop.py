@@ -1,6 +1,5 @@
 """The one training loop: every stage that trains calls `fit`, on Keras 3 or through the mirror."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from pipeline.data.augmentation import read as read_policy
 from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
-from pipeline.errors import ConfigError
 from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
 from pipeline.fit.optimizers import optimizer
 from pipeline.settings import Fit, Inputs
@@ -56,14 +54,6 @@ class Fitted:
     def best(self) -> dict[str, float]:
         """The figures of the best epoch."""
         return {name: values[self.best_epoch] for name, values in self.history.items()}
-
-    def write(self, path: Path) -> None:
-        """Write one CSV row an epoch; no times, so that equal fits give equal bytes."""
-        with path.open("w", newline="") as stream:
-            rows = csv.writer(stream)
-            rows.writerow(["epoch", *self.history])
-            epochs = zip(*self.history.values(), strict=True)
-            rows.writerows([number, *values] for number, values in enumerate(epochs, 1))
 
 
 
@@ -118,15 +108,6 @@ def fit(
 def _divisor(steps: int, most: int) -> int:
     """Largest number up to `most` that divides an epoch, so that no call runs into the next."""
     return max(number for number in range(1, min(steps, most) + 1) if steps % number == 0)
-
-
-def check(settings: Fit) -> None:
-    """Refuse settings that no data can make sense of; called before anything runs."""
-    if settings.warmup_epochs >= settings.epochs:
-        raise ConfigError(
-            f"warmup_epochs: {settings.warmup_epochs:g} of {settings.epochs} epochs leave none "
-            f"to train at full rate"
-        )
 
 
 def accuracy(model: Any, split: tuple[Images, Labels]) -> float:

@@ -4,13 +4,8 @@ from pathlib import Path
 
 from pipeline.fit import loop
 from pipeline.fit.files import load_model, save_model
-from pipeline.settings import Inputs, Metrics, Train
-from pipeline.store import LOGS
-
-
-def check(settings: Train) -> None:
-    """Refuse a schedule that leaves no training."""
-    loop.check(settings)
+from pipeline.fit.history import write_history
+from pipeline.settings import LOGS, Inputs, Metrics, Train
 
 
 def run(settings: Train, inputs: Inputs, out: Path) -> Metrics:
@@ -18,7 +13,7 @@ def run(settings: Train, inputs: Inputs, out: Path) -> Metrics:
     model = load_model(inputs["build"] / "model.keras")
     fitted = loop.fit(model, loop.Task.read(inputs), settings, log_dir=out / LOGS)
     save_model(model, out / "model.keras")
-    fitted.write(out / "history.csv")
+    write_history(out, fitted.history)
     return {
         "epochs": len(fitted.history["loss"]),
         "best_epoch": fitted.best_epoch + 1,

@@ -1,0 +1,106 @@
+"""What the front door prints on standard output: tables and lists, with rich."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.engine import Outcome
+from pipeline.errors import ConfigError
+from pipeline.lazy import LazyTable, nearest
+from pipeline.publish import runs
+
+console = Console(highlight=False, soft_wrap=False)
+STYLES = {"cached": "dim", "run": "yellow", "waits": "cyan"}
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Print the variants' table and where the report is; without a report, the folders made."""
+    if outcome.report is None:
+        for step, entry in outcome.entries.items():
+            console.print(f"{step:<28} {entry.folder}", markup=False, soft_wrap=True)
+        return
+    from pipeline.show.schema import Report
+    from pipeline.show.terminal import variants_table
+
+    console.print(variants_table(Report.model_validate(outcome.report)))
+    console.print(f"{outcome.folder}/report.html", markup=False, soft_wrap=True)
+
+
+def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print a line a step: what will happen, and why."""
+    for step, what, why in rows:
+        line = f"{step:<28} {what:<7} {why}"
+        console.print(line, style=STYLES[what], markup=False, soft_wrap=True)
+
+
+def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
+    """Print one of the lists `show` knows."""
+    from models import MODELS
+    from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
+
+    if what == "models":
+        _print_table(MODELS)
+    elif what == "datasets":
+        _print_classes(DATASETS)
+    elif what == "augmentations":
+        for name, reference in AUGMENTATIONS.rows.items():
+            console.print(f"{name:<12} {reference.replace(':', '.')}", markup=False)
+        console.print(f"policies by name: {', '.join(POLICIES)}", markup=False)
+    elif what == "config":
+        settings = config().model_dump(mode="json")
+        console.print(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), markup=False)
+    elif what == "runs":
+        _print_runs(artifacts)
+    else:
+        known = ("models", "datasets", "augmentations", "config", "runs")
+        raise ConfigError(f"show {what!r}: {nearest(what, known)}")
+
+
+def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
+    """Print what `benchmark` found of each file."""
+    from pipeline.show.numbers import latency, size
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("file", "bytes", "gzip", "MACs", "int8/float32/other", "arena", "p50", "p90", "p99", "ratio"):
+        table.add_column(column, justify="left" if column == "file" else "right", no_wrap=True)
+    for row in rows:
+        ops, times = row["ops"], row["latency_us"]
+        table.add_row(
+            row["file"],
+            size(row["bytes"]),
+            size(row["gzip_bytes"]),
+            f"{row['macs']:,}",
+            f"{ops['int8']}/{ops['float32']}/{ops['other']}",
+            size(row["arena_bytes"]),
+            *(latency(times[share]) for share in ("p50", "p90", "p99")),
+            f"{row['latency_ratio']:.2f}x",
+        )
+    console.print(table)
+
+
+def _print_table(table: LazyTable) -> None:
+    for name in table:
+        function = table.function(name)
+        options = ", ".join(f"{key}={value!r}" for key, value in function.defaults.items())
+        console.print(f"{name:<12} {options}\n{'':<12} {function.summary}", markup=False)
+
+
+def _print_classes(table: LazyTable) -> None:
+    for name in table:
+        summary = (table[name].__doc__ or "").partition("\n")[0]
+        console.print(f"{name:<12} {summary}", markup=False)
+
+
+def _print_runs(artifacts: Path) -> None:
+    from pipeline.show.numbers import percent, size
+
+    for report in runs(artifacts):
+        chosen = next((v for v in report["variants"] if v["name"] == report["recommended"]), None)
+        best = f"{chosen['name']} {percent(chosen['accuracy'])} {size(chosen['bytes'])}" if chosen else "-"
+        console.print(
+            f"{report['created']}  {report['name']:<16} {report['id']}  {best}", markup=False
+        )

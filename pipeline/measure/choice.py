@@ -1,0 +1,40 @@
+"""Choice: which file to ship, by what validation and the clock say."""
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+EQUALLY_CHEAP = 1.05  # costs this close are not told apart: latency is not known any better
+
+Row = Mapping[str, Any]
+
+
+def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[str, str]:
+    """Choose a variant among the rows that have a file; return its name and the reason in words.
+
+    Cheap is what has the least geometric mean of size and latency, both as shares of the
+    reference's. Of those that lose at most `max_drop_pp` points of *validation* accuracy, the
+    cheapest wins; among equally cheap ones the more accurate, then the one that packs smaller.
+    The test split has no say: it is there to tell what the chosen one is worth.
+    """
+    base = next(row for row in rows if row["name"] == reference)
+    drops = {r["name"]: 100 * (base["validation_accuracy"] - r["validation_accuracy"]) for r in rows}
+    costs = {r["name"]: sqrt(r["bytes"] / base["bytes"] * r["latency_ratio"]) for r in rows}
+    within = [row for row in rows if drops[row["name"]] <= max_drop_pp]
+    least = min(costs[row["name"]] for row in within)
+    cheap = [row for row in within if costs[row["name"]] <= EQUALLY_CHEAP * least]
+    best = max(cheap, key=lambda row: (row["validation_accuracy"], -row["gzip_bytes"]))
+    name = str(best["name"])
+    if name == reference:
+        return name, f"no smaller or faster file stays within {max_drop_pp:g} points on validation"
+    drop = drops[name]
+    change = f"loses {drop:.2f} points" if drop > 0 else f"gains {-drop:.2f} points" if drop else "loses nothing"
+    reason = (
+        f"{change} of validation accuracy (at most {max_drop_pp:g} allowed) at "
+        f"{best['bytes'] / base['bytes']:.2f}x the bytes and {best['latency_ratio']:.2f}x the latency "
+        f"of {reference}, the lowest cost of the {len(within)} files within that limit"
+    )
+    others = [str(row["name"]) for row in cheap if row is not best]
+    if others:
+        reason += f"; {', '.join(others)} cost about the same"
+    return name, reason

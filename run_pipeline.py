@@ -1,0 +1,149 @@
+"""The front door: arguments to a Config, a run, a table. Imports no TensorFlow.
+
+    python run_pipeline.py                                        handwritten digits, every stage
+    python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until evaluate
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from pipeline.errors import ConfigError, Interrupted, PipelineError, ResourceError
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__.partition("\n")[0],
+)
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RECIPE] [section.key=value ...]", help="default: handwritten digits"),
+]
+Artifacts = Annotated[Path, typer.Option(metavar="DIR", help="where results and the cache live")]
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """From a set of pictures to a measured model on a phone. Without a command: run the digits."""
+    if context.invoked_subcommand is None:
+        run()
+
+
+@app.command()
+def run(
+    words: Words = None,
+    until: Annotated[str | None, typer.Option(metavar="STAGE", help="stop after it")] = None,
+    force: Annotated[list[str] | None, typer.Option(metavar="STAGE", help="run it anew")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="re-read every cached byte")] = False,
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """Run a recipe: train, shrink, measure, report. What is done already is not done again."""
+    from pipeline import console
+    from pipeline.engine import run as run_config
+    from pipeline.progress import native_noise_to
+    from pipeline.publish import log_file
+
+    config = _config(words)
+    _require_writable(artifacts)
+    with native_noise_to(log_file(artifacts, config.name)):
+        outcome = run_config(
+            config, artifacts=artifacts, until=until, force=force or (), verify=verify
+        )
+    console.show_outcome(outcome)
+    failed = [problem for problem in outcome.problems.values() if problem["status"] == "failed"]
+    if failed:
+        raise typer.Exit(4)
+
+
+@app.command()
+def explain(words: Words = None, artifacts: Artifacts = Path("artifacts")) -> None:
+    """Say of each stage: cached or to be run, and which setting, file or code changed."""
+    from pipeline import console
+    from pipeline.explain import explain as explain_plan
+    from pipeline.fingerprint import FileMemo
+    from pipeline.plan import Plan
+    from pipeline.store import Store
+
+    store = Store(artifacts / ".cache")
+    plan = Plan(_config(words), store, FileMemo(store.root / "digests.json"))
+    console.show_explanation(explain_plan(plan))
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(metavar="models|datasets|augmentations|config|runs")],
+    words: Words = None,
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """List what there is to choose from, the settings a recipe comes to, or past runs."""
+    from pipeline import console
+
+    console.show(what, lambda: _config(words), artifacts)
+
+
+@app.command()
+def clean(
+    keep: Annotated[int, typer.Option(min=0, help="results of each step to keep, last used first")],
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """Remove cached results that were not used lately; published ones stay."""
+    from pipeline.engine import locked
+    from pipeline.store import Store
+
+    with locked(artifacts):
+        store = Store(artifacts / ".cache")
+        store.sweep()
+        removed, size = store.clean(keep)
+    typer.echo(f"{removed} cached results removed, {size / 1e6:.1f} MB")
+
+
+@app.command()
+def benchmark(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.tflite ...")],
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Measure .tflite files, whoever made them: bytes, operations, latency. LiteRT only."""
+    from pipeline import console
+    from pipeline.measure.side_by_side import measure
+
+    console.show_measurements(measure(files, threads))
+
+
+def _config(words: list[str] | None) -> Any:
+    from pipeline.config import DEFAULT_RECIPE, Config
+
+    words = words or []
+    has_recipe = bool(words) and ("=" not in words[0] or Path(words[0]).is_file())
+    recipe, overrides = (words[0], words[1:]) if has_recipe else (DEFAULT_RECIPE, words)
+    return Config.load(recipe, overrides)
+
+
+def _require_writable(artifacts: Path) -> None:
+    try:
+        artifacts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{artifacts}: cannot be made: {error.strerror}") from error
+
+
+def main() -> int:
+    """Run the command line; an error is one line on standard error and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # this is the program's output
+        return error.exit_code
+    except TyperException as error:
+        print(f"error: {error.format_message()}", file=sys.stderr)  # noqa: T201
+        return ConfigError.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; finished stages are kept, run again to go on", file=sys.stderr)  # noqa: T201
+        return 130
+    except Interrupted:
+        print("terminated; finished stages are kept, run again to go on", file=sys.stderr)  # noqa: T201
+        return 143
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
