@@ -1,5 +1,6 @@
 """Report: the facts of a run, put together and rendered four ways."""
 
+import hashlib
 import json
 import shutil
 from datetime import UTC, datetime
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.dataset import facts
-from pipeline.fingerprint import digest
 from pipeline.fit.history import read_history
 from pipeline.measure.choice import recommend
 from pipeline.measure.machine import versions
@@ -58,7 +58,7 @@ def gather(settings: Settings, inputs: Inputs) -> Report:
         {
             "schema": 1,
             "name": settings.config["name"],
-            "id": f"{created:%Y%m%dT%H%M%S}-{digest(manifests)[:6]}",
+            "id": f"{created:%Y%m%dT%H%M%S}-{_short_digest(manifests)}",
             "created": created.isoformat(timespec="seconds"),
             "seconds": sum(manifest["seconds"] for manifest in manifests.values()),
             "machine": measured["machine"],
@@ -104,3 +104,8 @@ def _read(path: Path) -> Any:
 
 def _without(facts: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name != key}
+
+
+def _short_digest(manifests: dict[str, Any]) -> str:
+    keys = json.dumps([manifest["key"] for manifest in manifests.values()])
+    return hashlib.sha256(keys.encode()).hexdigest()[:6]
