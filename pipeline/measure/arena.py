@@ -20,9 +20,9 @@ class Lifetime:
 def arena_bytes(graph: Graph) -> int:
     """Bytes of the arena that LiteRT's own planner would set aside for the activations.
 
-    Temporary tensors of kernels and the workspace of delegates (XNNPACK) come on top and depend on
-    the machine. Newer runtimes let some operations (ADD, RESHAPE) write over their input: they may
-    need less.
+    RESHAPE shares its input's memory. Temporary tensors of kernels and the workspace of delegates
+    (XNNPACK) come on top and depend on the machine; where the runtime lets an operation such as
+    ADD write over its input, it may need less.
     """
     lifetimes = _lifetimes(graph)
     return max((o + t.bytes for o, t in zip(plan(lifetimes), lifetimes, strict=True)), default=0)
@@ -83,19 +83,29 @@ def _best_fit(size: int, neighbours: Sequence[tuple[int, int]]) -> int:
 
 
 def _lifetimes(graph: Graph) -> list[Lifetime]:
-    """Inputs, variables and outputs are kept to the end: LiteRT never writes over them."""
+    """One for each piece of memory; inputs, variables and outputs are kept to the end."""
     end = len(graph.operators)
     kept = set(graph.inputs) | {i for i, tensor in enumerate(graph.tensors) if tensor.variable}
     first = dict.fromkeys(kept, 0)
     last = dict.fromkeys(kept | set(graph.outputs), end)
-    living = activations(graph)
+    living, owners = activations(graph), _owners(graph)
     for step, operator in enumerate(graph.operators):
-        for index in living.intersection(operator.outputs):
-            first.setdefault(index, step)
         for index in living.intersection(operator.inputs + operator.outputs):
-            last[index] = max(step, last.get(index, step))
+            memory = owners.get(index, index)
+            first.setdefault(memory, step)
+            last[memory] = max(step, last.get(memory, step))
     return [
         Lifetime(graph.tensors[index].bytes, first.get(index, 0), last[index])
-        for index in sorted(last)
-        if index in living
+        for index in sorted(living.intersection(last))
     ]
+
+
+def _owners(graph: Graph) -> dict[int, int]:
+    """Which tensor's memory a reshaped one is a view of; the file's own ends are never shared."""
+    owners: dict[int, int] = {}
+    for operator in graph.operators:
+        if operator.code == "RESHAPE" and operator.inputs and operator.outputs:
+            source, target = operator.inputs[0], operator.outputs[0]
+            if source not in graph.inputs and target not in graph.outputs:
+                owners[target] = owners.get(source, source)
+    return owners

@@ -75,7 +75,7 @@ def time_files(
 
 
 def _block(model: LiteRT, images: np.ndarray, runs: int) -> np.ndarray:
-    """Nanoseconds of up to `runs` inferences, going round the pictures; at least one if runs > 0."""
+    """Nanoseconds of up to `runs` inferences, going round the pictures; at least one."""
     deadline = perf_counter() + _BLOCK_SECONDS
     times = []
     for run in range(runs):

@@ -1,5 +1,6 @@
 """Run a .tflite file on pictures with LiteRT, as an app would: one picture at a time."""
 
+from math import prod
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -50,12 +51,9 @@ class LiteRT:
             ConversionError: the pictures have another shape or type, or LiteRT gave up on one.
         """
         self._check(images.shape[1:], images.dtype)
-        interpreter, source, target = self._interpreter, self._input["index"], self._output["index"]
-        set_input, invoke, get_output = (
-            interpreter.set_tensor,
-            interpreter.invoke,
-            interpreter.get_tensor,
-        )
+        source, target = self._input["index"], self._output["index"]
+        set_input, get_output = self._interpreter.set_tensor, self._interpreter.get_tensor
+        invoke = self._interpreter.invoke
         rows = np.empty((len(images), *self._output["shape"][1:]), self._output["dtype"])
         step = max(1, _CHUNK_BYTES // self._picture_bytes())
         try:
@@ -67,7 +65,7 @@ class LiteRT:
                     rows[row] = get_output(target)
         except (ValueError, RuntimeError) as error:
             raise ConversionError(f"{self.path}: LiteRT stopped ({_line(error)})") from error
-        return self._decode(rows).reshape(len(images), -1)
+        return self._decode(rows).reshape(len(images), prod(rows.shape[1:]))
 
     def invoke_once(self, image: np.ndarray) -> int:
         """Set one picture uint8 `(H, W, C)`, run it, and return the nanoseconds of the run alone.
@@ -104,10 +102,11 @@ class LiteRT:
             raise ConversionError(f"{self.path}: cannot feed pictures to an input of type {dtype}")
         codes = np.floor(pixels / np.float32(scale) + np.float32(0.5)) + zero_point
         limits = np.iinfo(dtype)
-        return np.clip(codes, limits.min, limits.max).astype(dtype)
+        clamped: np.ndarray = np.clip(codes, limits.min, limits.max).astype(dtype)
+        return clamped
 
     def _picture_bytes(self) -> int:
-        return int(np.prod(self.image_shape)) * np.dtype(self._input["dtype"]).itemsize
+        return prod(self.image_shape) * int(np.dtype(self._input["dtype"]).itemsize)
 
     def _encode(self, images: np.ndarray) -> np.ndarray:
         if self._codes is None:

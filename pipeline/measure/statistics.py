@@ -75,4 +75,4 @@ def mcnemar(a_right: np.ndarray, b_right: np.ndarray) -> float:
     for k in range(min(only_a, only_b)):
         ways = ways * (n - k) // (k + 1)
         tail += ways
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, 2 * tail / (1 << n))

@@ -13,29 +13,17 @@ from pipeline.errors import IntegrityError
 # What the generated reader throws when offsets, lengths or union types are nonsense.
 _READER_ERRORS = (struct.error, ValueError, TypeError, AttributeError, IndexError, OverflowError)
 _IDENTIFIER = b"TFL3"
-# Bits of one element; a type that is missing here (string, resource, variant) has no fixed size.
-_BITS = {
-    "float64": 64,
-    "float32": 32,
-    "float16": 16,
-    "bfloat16": 16,
-    "float8_e4m3fn": 8,
-    "float8_e5m2": 8,
-    "complex128": 128,
-    "complex64": 64,
-    "int64": 64,
-    "uint64": 64,
-    "int32": 32,
-    "uint32": 32,
-    "int16": 16,
-    "uint16": 16,
-    "int8": 8,
-    "uint8": 8,
-    "bool": 8,
-    "int4": 4,
-    "uint4": 4,
-    "int2": 2,
+# A type that is missing here (string, resource, variant) has no fixed size.
+_TYPES_BY_BITS = {
+    128: ("complex128",),
+    64: ("float64", "int64", "uint64", "complex64"),
+    32: ("float32", "int32", "uint32"),
+    16: ("float16", "bfloat16", "int16", "uint16"),
+    8: ("int8", "uint8", "bool", "float8_e4m3fn", "float8_e5m2"),
+    4: ("int4", "uint4"),
+    2: ("int2",),
 }
+_BITS = {dtype: bits for bits, dtypes in _TYPES_BY_BITS.items() for dtype in dtypes}
 
 
 def _names(enumeration: type) -> dict[int, str]:
