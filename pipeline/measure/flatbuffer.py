@@ -1,0 +1,211 @@
+"""Read a .tflite file: its size, weights, multiply-accumulates, number forms and memory."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import IntegrityError
+from pipeline.measure.arena import activations, arena_bytes
+from pipeline.measure.tflite import Graph, Operator, Signature, Tensor, read_graph
+
+_FLOATS = {"float64", "float32", "float16", "bfloat16"}
+_NARROW = {"int16", "int8", "uint8", "int4", "uint4", "int2"}
+_EIGHT_BITS = {"int8", "uint8"}
+# These carry numbers from one form to another and compute nothing.
+_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE", "CAST", "DENSIFY"}
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a file; `scale` is 0.0 where numbers are stored as they are."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One constant tensor of weights and how many of its elements stand for zero."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    elements: int
+    zeros: int
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a .tflite file says about itself, nothing of it executed.
+
+    `params` counts the elements of every constant an operation reads that stands for real numbers
+    (floats, narrow integers, wide integers that have a scale) and has at least one axis: kernels,
+    biases, unfolded normalization. Axes, shapes, paddings and scalars of a formula are no weights.
+    A bias that the converter made of zeros is stored, so it counts. `ops` counts operations on
+    activations, conversions left out: "int8" where activations in and out are 8-bit integers,
+    "float32" where activations are float32 and weights are floats, "other" for all else
+    (16-bit activations, indices, and float32 activations that meet integer weights: dynamic range).
+    `bytes`, `gzip_bytes` (level 9) and `arena_bytes` are bytes; `macs` is for one inference.
+    """
+
+    sha256: str
+    bytes: int
+    gzip_bytes: int
+    params: int
+    nonzero_params: int
+    macs: int
+    ops: dict[str, int]
+    arena_bytes: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    signatures: tuple[Signature, ...]
+    weights: tuple[Weights, ...]
+
+
+def inspect(path: Path) -> FileFacts:
+    """Facts of the .tflite file at `path`, of its first subgraph where it has several.
+
+    Raises:
+        IntegrityError: it cannot be read, is not a .tflite file, or is damaged.
+    """
+    try:
+        blob = path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
+    graph = read_graph(blob, str(path))
+    try:
+        weights = tuple(_weights(tensor) for tensor in _constants(graph))
+        macs = sum(_macs(operator, graph) for operator in graph.operators)
+    except ValueError as error:
+        raise IntegrityError(f"{path}: damaged .tflite file ({error})") from error
+    params = sum(tensor.elements for tensor in weights)
+    return FileFacts(
+        sha256=hashlib.sha256(blob).hexdigest(),
+        bytes=len(blob),
+        gzip_bytes=len(gzip.compress(blob, 9, mtime=0)),
+        params=params,
+        nonzero_params=params - sum(tensor.zeros for tensor in weights),
+        macs=macs,
+        ops=_forms(graph),
+        arena_bytes=arena_bytes(graph),
+        inputs=tuple(_port(graph.tensors[index]) for index in graph.inputs),
+        outputs=tuple(_port(graph.tensors[index]) for index in graph.outputs),
+        signatures=graph.signatures,
+        weights=weights,
+    )
+
+
+def _port(tensor: Tensor) -> Port:
+    scale = float(tensor.scale[0]) if len(tensor.scale) else 0.0
+    zero_point = int(tensor.zero_point[0]) if len(tensor.zero_point) else 0
+    return Port(tensor.name, tensor.shape, tensor.dtype, scale, zero_point)
+
+
+def _constants(graph: Graph) -> list[Tensor]:
+    """The tensors that count as weights, each once, in the order of the file."""
+    read = {index for operator in graph.operators for index in operator.inputs if index >= 0}
+    return [graph.tensors[index] for index in sorted(read) if _is_weights(graph.tensors[index])]
+
+
+def _is_weights(tensor: Tensor) -> bool:
+    scaled = tensor.dtype in {"int32", "int64"} and len(tensor.scale) > 0
+    real = tensor.dtype in _FLOATS | _NARROW or scaled
+    return tensor.constant and real and len(tensor.shape) > 0
+
+
+def _weights(tensor: Tensor) -> Weights:
+    """Count the elements whose stored value is the zero point (of their channel).
+
+    A sparse tensor stores some of its elements; those left out are zero.
+    """
+    stored = _stored(tensor)
+    zero: np.ndarray | int = 0
+    if len(tensor.zero_point) == 1 or tensor.sparse:
+        zero = int(tensor.zero_point[0]) if len(tensor.zero_point) else 0
+    elif len(tensor.zero_point):
+        along = [1] * len(tensor.shape)
+        along[tensor.axis] = -1
+        zero = tensor.zero_point.reshape(along)
+    nonzero = int(np.count_nonzero(stored != zero))
+    elements = tensor.elements
+    return Weights(tensor.name, tensor.shape, tensor.dtype, elements, elements - nonzero)
+
+
+def _stored(tensor: Tensor) -> np.ndarray:
+    """The stored numbers of a constant: in its shape, or flat where it is sparse."""
+    if tensor.dtype in ("int4", "uint4", "int2"):
+        values = _unpacked(tensor.data, tensor.dtype)
+    elif tensor.dtype == "bfloat16":
+        values = (tensor.data.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    else:
+        values = tensor.data.view(tensor.dtype)
+    return values if tensor.sparse else values[: tensor.elements].reshape(tensor.shape)
+
+
+def _unpacked(data: np.ndarray, dtype: str) -> np.ndarray:
+    """Numbers narrower than a byte, lowest bits first, as int8."""
+    bits = int(dtype[-1])
+    shifts = np.arange(0, 8, bits, dtype=np.uint8)
+    fields = (data[:, np.newaxis] >> shifts).ravel() & np.uint8(2**bits - 1)
+    if dtype.startswith("u"):
+        return fields.astype(np.int8)
+    sign = np.int8(2 ** (bits - 1))
+    return (fields.astype(np.int8) ^ sign) - sign
+
+
+def _macs(operator: Operator, graph: Graph) -> int:
+    """Multiply-accumulates of one operation; taps over padding count, as is the custom.
+
+    Source: kernel layouts of TensorFlow Lite: CONV_2D `(out, kh, kw, in per group)`,
+    DEPTHWISE_CONV_2D `(1, kh, kw, out)`, TRANSPOSE_CONV `(out, kh, kw, in)` where each input
+    element meets every tap of every output channel, FULLY_CONNECTED `(out, in)`.
+    """
+
+    def shape(operands: tuple[int, ...], position: int, rank: int) -> tuple[int, ...]:
+        found: tuple[int, ...] = ()
+        if position < len(operands) and operands[position] >= 0:
+            found = graph.tensors[operands[position]].shape
+        if len(found) < rank:
+            raise ValueError(f"{operator.code} has an operand of shape {found}")
+        return found
+
+    inputs, outputs = operator.inputs, operator.outputs
+    match operator.code:
+        case "CONV_2D":
+            return prod(shape(outputs, 0, 4)) * prod(shape(inputs, 1, 4)[1:])
+        case "DEPTHWISE_CONV_2D":
+            return prod(shape(outputs, 0, 4)) * prod(shape(inputs, 1, 4)[1:3])
+        case "TRANSPOSE_CONV":
+            return prod(shape(inputs, 2, 4)) * prod(shape(inputs, 1, 4)[:3])
+        case "FULLY_CONNECTED":
+            return prod(shape(outputs, 0, 1)) * shape(inputs, 1, 2)[1]
+        case "BATCH_MATMUL":
+            transposed = getattr(operator.options, "adjX", False)
+            return prod(shape(outputs, 0, 2)) * shape(inputs, 0, 2)[-2 if transposed else -1]
+    return 0
+
+
+def _forms(graph: Graph) -> dict[str, int]:
+    """How many operations compute in which number form; see `FileFacts`."""
+    living = activations(graph)
+    counts = {"int8": 0, "float32": 0, "other": 0}
+    for operator in graph.operators:
+        operands = {index for index in operator.inputs + operator.outputs if index >= 0}
+        if operator.code in _CONVERSIONS or living.isdisjoint(operands):
+            continue
+        moving = {graph.tensors[index].dtype for index in operands & living}
+        fixed = {graph.tensors[index].dtype for index in operands - living}
+        if moving <= _EIGHT_BITS:
+            counts["int8"] += 1
+        elif moving == {"float32"} and fixed.isdisjoint(_NARROW):
+            counts["float32"] += 1
+        else:
+            counts["other"] += 1
+    return counts

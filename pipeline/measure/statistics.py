@@ -1,0 +1,78 @@
+"""What a test set can and cannot tell: accuracy, its interval, and whether two models differ."""
+
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+
+
+def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which pictures are classified rightly, bool `(N,)`.
+
+    `probabilities` is float `(N, classes)`, `labels` int64 `(N,)`; of equal tops the first counts.
+
+    Raises:
+        ValueError: they do not describe the same, at least one, pictures.
+    """
+    if len(probabilities) == 0 or labels.shape != probabilities.shape[:1]:
+        raise ValueError(f"labels {labels.shape} do not fit probabilities {probabilities.shape}")
+    return np.asarray(probabilities.argmax(axis=1) == labels)
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of pictures classified rightly, 0..1; arguments as for `right`."""
+    return float(right(probabilities, labels).mean())
+
+
+def drop_pp(accuracy: float, reference: float) -> float:
+    """Accuracy lost against the reference, in percentage points; negative if it is better."""
+    return 100 * (reference - accuracy)
+
+
+def agreement(probabilities: np.ndarray, reference: np.ndarray) -> float:
+    """Share of pictures, 0..1, that two models `(N, classes)` give the same top class."""
+    return accuracy(probabilities, reference.argmax(axis=1))
+
+
+def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval (low, high) of the accuracy behind `correct` right answers of `n`, 0..1.
+
+    Raises:
+        ValueError: unless 0 <= correct <= n and n > 0.
+
+    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference",
+    without continuity correction.
+    """
+    if not 0 <= correct <= n or n == 0:
+        raise ValueError(f"{correct} right of {n} is no share")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, weight = correct / n, z * z / n
+    centre = (share + weight / 2) / (1 + weight)
+    half = z * sqrt(share * (1 - share) / n + weight / (4 * n)) / (1 + weight)
+    low = 0.0 if correct == 0 else centre - half
+    high = 1.0 if correct == n else centre + half
+    return low, high
+
+
+def mcnemar(a_right: np.ndarray, b_right: np.ndarray) -> float:
+    """Chance, 0..1, of a split at least this uneven if both models were equally good.
+
+    Takes which of the same pictures each classified rightly, bool `(N,)`. Only pictures where
+    exactly one was right tell them apart; without any the answer is 1.
+
+    Raises:
+        ValueError: the arrays differ in shape.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated
+    proportions or percentages"; here the exact two-sided binomial test, in whole numbers.
+    """
+    if a_right.shape != b_right.shape:
+        raise ValueError(f"{a_right.shape} and {b_right.shape} are not the same pictures")
+    only_a = int(np.count_nonzero(a_right & ~b_right))
+    only_b = int(np.count_nonzero(b_right & ~a_right))
+    n = only_a + only_b
+    ways = tail = 1
+    for k in range(min(only_a, only_b)):
+        ways = ways * (n - k) // (k + 1)
+        tail += ways
+    return min(1.0, 2 * tail / (1 << n))

@@ -1,0 +1,122 @@
+"""Real .tflite files for the measuring tests: tiny nets with weights of known size and number."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+FORMATS = ("float32", "float16", "dynamic", "int8", "int8_edges", "int16x8")
+
+
+@pytest.fixture(scope="session")
+def digit_images() -> np.ndarray:
+    """Real handwritten digits, uint8 (1797, 8, 8, 1), 0..255."""
+    pixels = load_digits().data * (255 / 16)
+    return np.round(pixels).astype(np.uint8).reshape(-1, 8, 8, 1)
+
+
+@pytest.fixture(scope="session")
+def tflite_nets(tmp_path_factory, digit_images) -> dict[str, Path]:
+    """`plain` in every format, `depthwise` and `pruned` in two, `upsampling` in float32."""
+    folder = tmp_path_factory.mktemp("nets")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow's own deprecations are no concern of ours
+        nets = _networks()
+        wanted = [("plain", form) for form in FORMATS]
+        wanted += [(net, form) for net in ("depthwise", "pruned") for form in ("float32", "int8")]
+        wanted += [("upsampling", "float32")]
+        files = {}
+        for net, form in wanted:
+            name = form if net == "plain" else f"{net}_{form}"
+            files[name] = folder / f"{name}.tflite"
+            files[name].write_bytes(_converted(nets[net], form, digit_images[:100], folder))
+    return files
+
+
+def _networks():
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(7)
+
+    def sequential(*stack):
+        return keras.Sequential([keras.Input((8, 8, 1)), layers.Rescaling(1 / 255), *stack])
+
+    def plain():
+        return sequential(
+            layers.Conv2D(8, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        )
+
+    depthwise = sequential(
+        layers.Conv2D(8, 3, padding="same", activation="relu"),
+        layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu"),
+        layers.Conv2D(16, 1, activation="relu"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(10, activation="softmax"),
+    )
+    pixels = keras.Input((8, 8, 1))
+    larger = layers.Conv2DTranspose(4, 3, strides=2, padding="same")(pixels)
+    rows = layers.Reshape((256, 4))(larger)
+    gram = layers.Dot(axes=(1, 1))([rows, rows])
+    upsampling = keras.Model(pixels, layers.Dense(10)(layers.Flatten()(gram)))
+    nets = {
+        "plain": plain(),
+        "pruned": plain(),
+        "depthwise": depthwise,
+        "upsampling": upsampling,
+    }
+    for name in ("plain", "depthwise", "pruned"):
+        _set_weights_far_from_zero(nets[name])
+    kernel, bias = nets["pruned"].layers[-1].get_weights()
+    kernel[::2] = 0  # half of the 5,120 weights of the last layer
+    nets["pruned"].layers[-1].set_weights([kernel, bias])
+    return nets
+
+
+def _set_weights_far_from_zero(model):
+    """Magnitudes within a factor of 2: none is zero, and none rounds to zero in int8."""
+    random = np.random.default_rng(3)
+    for layer in model.layers:
+        weights = [
+            random.uniform(0.5, 1, w.shape)
+            * random.choice([-1, 1], w.shape)
+            * (2 / np.sqrt(np.prod(w.shape[:-1])))  # keeps activations of one size
+            for w in layer.get_weights()
+        ]
+        layer.set_weights(weights)
+
+
+def _converted(model, form: str, sample: np.ndarray, folder: Path) -> bytes:
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    pixels = tf.TensorSpec((1, 8, 8, 1), tf.float32, name="images")
+    archive.add_endpoint("serve", lambda images: model(images, training=False), [pixels])
+    archive.write_out(folder / "saved_model", verbose=False)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"))
+    operators = tf.lite.OpsSet
+    converter.target_spec.supported_ops = [operators.TFLITE_BUILTINS]
+    if form != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if form in ("int8", "int8_edges", "int16x8"):
+        converter.representative_dataset = lambda: ([x[None].astype("float32")] for x in sample)
+        converter.target_spec.supported_ops = [operators.TFLITE_BUILTINS_INT8]
+    if form == "int16x8":
+        converter.target_spec.supported_ops = [
+            operators.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+    if form == "int8":
+        converter.inference_input_type = tf.uint8
+    if form == "int8_edges":
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    return converter.convert()
