@@ -56,7 +56,7 @@ class Ramp:
             raise ConfigError(f"sparsity {sparsity} must lie between 0 and 1, both excluded")
         if not 0 <= initial_sparsity <= sparsity:
             raise ConfigError(f"initial sparsity {initial_sparsity} must lie in 0..{sparsity}")
-        if not (0 <= begin and begin + 0.01 <= end <= 1):
+        if begin < 0 or not begin + 0.01 <= end <= 1:
             raise ConfigError(f"pruning must begin before it ends: 0 <= {begin} < {end} <= 1")
         window = _window(steps, begin, end)
         if len(window) < FEWEST_UPDATES[kind]:

@@ -19,7 +19,6 @@ SAME_NAME = (
 ONLY_KERAS_3 = (
     *("hard_sigmoid", "hard_silu", "hard_tanh", "hard_shrink", "celu", "glu", "log_sigmoid"),
     *("soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink"),
-    "threshold",
 )
 
 
@@ -49,7 +48,10 @@ def twin_activation(layer_name: str, activation: Any) -> str | Callable[[Any], A
     """
     if isinstance(activation, str) and activation in ACTIVATIONS:
         return ACTIVATIONS[activation]
-    name = activation if isinstance(activation, str) else activation.get("class_name", activation)
+    name = activation
+    if isinstance(activation, dict):
+        function = activation["class_name"] == "function"
+        name = activation["config" if function else "class_name"]
     raise ConversionError(
         f"layer '{layer_name}' has the activation {name!r}, which tf_keras does not know: "
         "make it a layer of its own"

@@ -1,4 +1,4 @@
-"""Import tfmot without letting it change the process: the environment and TensorFlow's own Keras."""
+"""Import tfmot without letting it change the process it is imported into."""
 
 import os
 import warnings
@@ -15,7 +15,7 @@ def import_tfmot() -> ModuleType:
     It sets `TF_USE_LEGACY_KERAS`, and then asks TensorFlow for its Keras, which is looked up once
     for the whole process. Asking first, while the environment is the user's, keeps it Keras 3.
     """
-    _ = tf.keras.__version__
+    _ = tf.keras.Model
     before = os.environ.get(FLAG)
     try:
         with warnings.catch_warnings():

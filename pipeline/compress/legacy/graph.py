@@ -38,11 +38,17 @@ class OperationTwin(tf_keras.layers.Layer):  # type: ignore[misc]  # tf_keras sh
         super().__init__(name=name, dtype=tf.float32, autocast=False)
         self._node = node
 
-    @tf.autograph.experimental.do_not_convert
-    def call(self, tensors: list[Any]) -> Any:
+    def call(self, tensors: Any) -> Any:
         """Run the operation on the tensors and the constants of its node."""
-        ids = [id(tensor) for tensor in self._node.arguments.keras_tensors]
-        args, kwargs = self._node.arguments.fill_in(dict(zip(ids, tensors, strict=True)))
+        # Decorating `call` itself would make tf_keras believe it takes `training`.
+        return tf.autograph.experimental.do_not_convert(self._run)(tensors)
+
+    def _run(self, tensors: Any) -> Any:
+        arguments = self._node.arguments
+        ids = [id(tensor) for tensor in arguments.keras_tensors]
+        # tf_keras hands a list of one tensor over as that tensor when it rebuilds a graph.
+        given = keras.tree.flatten(tensors)
+        args, kwargs = arguments.fill_in(dict(zip(ids, given, strict=True)))
         return self._node.operation.call(*args, **kwargs)
 
 
@@ -59,11 +65,6 @@ class _Mirror:
         twin = self._wire(self.model)
         for layer, other in self.pairs:
             hand_over(layer, other)
-        # From the outside in: setting a model's flag sets that of everything inside.
-        for outer in (self.model, *_inner_models(self.model)):
-            self.twins[id(outer)].trainable = outer.trainable
-        for layer, other in self.pairs:
-            other.trainable = layer.trainable
         return twin
 
     def _make_layers(self) -> None:

@@ -15,7 +15,7 @@ from pipeline.errors import ConversionError
 # Layers whose twin of the same name computes the same; tests/compress runs every one of them.
 SAME_NAME = (
     *("Dense", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
-    *("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization"),
+    *("BatchNormalization", "GroupNormalization", "UnitNormalization"),
     *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "ActivityRegularization"),
     *("MaxPooling2D", "AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D"),
     *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),
@@ -24,8 +24,19 @@ SAME_NAME = (
     *("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"),
     *("Rescaling", "Normalization"),
 )
+
+
+@tf_keras.utils.register_keras_serializable("pix2pocket")
+class LayerNormalization(tf_keras.layers.LayerNormalization):  # type: ignore[misc]  # ships no types
+    """Normalize by the kernels of Keras 3; tf_keras's fused ones differ in the last bits."""
+
+    def _fused_can_be_used(self, ndims: int) -> bool:
+        return False
+
+
 TWINS: Mapping[type, type] = {
     **{getattr(keras.layers, name): getattr(tf_keras.layers, name) for name in SAME_NAME},
+    keras.layers.LayerNormalization: LayerNormalization,
     # keras.applications keeps these two beside ConvNeXt instead of in keras.layers.
     convnext.LayerScale: legacy_convnext.LayerScale,
     convnext.StochasticDepth: legacy_convnext.StochasticDepth,
@@ -35,9 +46,6 @@ TWINS: Mapping[type, type] = {
 NEUTRAL: Mapping[str, Any] = {
     "data_format": "channels_last",
     "quantization_config": None,
-    "renorm": False,
-    "renorm_clipping": None,
-    "renorm_momentum": 0.99,
     "rms_scaling": False,
     "antialias": False,
     "pad_to_aspect_ratio": False,
@@ -124,7 +132,7 @@ def _built_in(layer: keras.layers.Layer, key: str, value: Any, ours: Any, theirs
 
 def _arguments(twin: type) -> set[str]:
     """Every keyword the constructors of a tf_keras layer take, through its base classes."""
-    inits = (base.__init__ for base in twin.__mro__ if "__init__" in vars(base))
+    inits = (vars(base)["__init__"] for base in twin.__mro__ if "__init__" in vars(base))
     named = {name for init in inits for name in inspect.signature(init).parameters}
     return named - {"self", "args", "kwargs"} | {"dtype"}
 

@@ -1,4 +1,4 @@
-"""Weights between a Keras 3 model and its tf_keras twin, and the proof that both compute the same."""
+"""Weights between a Keras 3 model and its tf_keras twin, and the proof that both agree."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,7 +54,9 @@ def _weights(layer: Any) -> Mapping[str, Any]:
     weights = layer.weights
     if len(weights) == 1:
         return {"weight": weights[0]}
-    return {weight.name.split("/")[-1].split(":")[0]: weight for weight in weights}
+    # `conv/depthwise_kernel:0` in tf_keras is `kernel` in Keras 3.
+    names = (weight.name.split("/")[-1].split(":")[0] for weight in weights)
+    return {name.removeprefix("depthwise_"): w for name, w in zip(names, weights, strict=True)}
 
 
 def check_parity(model: keras.Model, twin: Any, images: Any, tolerance: float = 1e-5) -> float:
@@ -82,7 +84,9 @@ def check_parity(model: keras.Model, twin: Any, images: Any, tolerance: float = 
                     f"model '{model.name}' gives {one.shape}, its tf_keras twin {other.shape}"
                 )
             if not (np.isfinite(one).all() and np.isfinite(other).all()):
-                raise ConversionError(f"model '{model.name}' or its twin gives infinite or no numbers")
+                raise ConversionError(
+                    f"model '{model.name}' or its twin gives infinite or no numbers"
+                )
             largest = max(largest, float(np.abs(one - other).max(initial=0)))
     if largest > tolerance:
         raise ConversionError(
