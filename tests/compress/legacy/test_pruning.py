@@ -1,0 +1,194 @@
+import os
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+from keras import layers as L
+
+from pipeline.compress.legacy.pruning import LayerSparsity, prune
+from pipeline.compress.schedule import Ramp
+from pipeline.errors import ConfigError, ConversionError
+
+BATCH, STEPS, EPOCHS = 32, 31, 8  # a thousand pictures for training
+TRAIN, VALIDATION = slice(0, 1000), slice(1000, 1797)
+
+
+def small_net():
+    images = x = keras.Input((8, 8, 1))
+    x = L.Rescaling(1 / 255)(x)
+    for channels, name in ((16, "conv1"), (32, "conv2")):
+        x = L.Conv2D(channels, 3, padding="same", use_bias=False, name=name)(x)
+        x = L.ReLU()(L.BatchNormalization()(x))
+        x = L.MaxPooling2D()(x)
+    x = L.DepthwiseConv2D(2, name="depthwise")(x)
+    x = L.Dropout(0.1)(L.Flatten()(x))
+    return keras.Model(images, L.Dense(10, activation="softmax", name="predictions")(x))
+
+
+def accuracy(model, digits):
+    images, labels = digits
+    scores = np.asarray(model(images[VALIDATION], training=False))
+    return (scores.argmax(-1) == labels[VALIDATION]).mean()
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    images, labels = digits
+    keras.utils.set_random_seed(0)
+    model = small_net()
+    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+    model.fit(images[TRAIN], labels[TRAIN], batch_size=BATCH, epochs=10, verbose=0)
+    assert accuracy(model, digits) > 0.9
+    return model
+
+
+@pytest.fixture
+def fit(digits):
+    images, labels = digits
+
+    def _fit(model, *, api, callbacks, epochs=EPOCHS):
+        api.utils.set_random_seed(1)
+        model.compile(api.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+        model.fit(
+            images[TRAIN][: BATCH * STEPS],
+            labels[TRAIN][: BATCH * STEPS],
+            batch_size=BATCH,
+            epochs=epochs,
+            verbose=0,
+            callbacks=callbacks,
+        )
+
+    return _fit
+
+
+def test_four_of_five_weights_become_zero_and_the_model_still_reads_digits(trained, fit, digits):
+    images, _ = digits
+    before = [weight.copy() for weight in trained.get_weights()]
+    environment = dict(os.environ)
+
+    pruned = prune(trained, fit, Ramp.over(STEPS * EPOCHS, 0.8), images[:64])
+
+    assert pruned.layers == (
+        LayerSparsity("conv1", 144, 115),
+        LayerSparsity("conv2", 4608, 3686),
+        LayerSparsity("predictions", 320, 256),
+    )
+    for layer in pruned.layers:
+        kernel = pruned.model.get_layer(layer.name).kernel.numpy()
+        assert np.count_nonzero(kernel == 0) == layer.zeros
+    assert np.count_nonzero(pruned.model.get_layer("depthwise").kernel.numpy() == 0) == 0
+    assert accuracy(pruned.model, digits) > 0.85
+    assert all(np.array_equal(a, b) for a, b in zip(before, trained.get_weights(), strict=True))
+    assert dict(os.environ) == environment
+    assert isinstance(pruned.model, keras.Model)
+    assert type(small_net()) is type(pruned.model)
+    assert keras.config.floatx() == "float32"
+    statistics = pruned.model.get_layer("conv1").output  # a graph that can be built upon
+    assert keras.Model(pruned.model.inputs, statistics)(images[:2]).shape == (2, 8, 8, 12)
+
+
+def test_moving_statistics_come_back_too(trained, fit, digits):
+    pruned = prune(trained, fit, Ramp.over(STEPS * EPOCHS), digits[0][:64]).model
+    for layer, other in zip(trained.layers, pruned.layers, strict=True):
+        if isinstance(layer, L.BatchNormalization):
+            assert not np.array_equal(layer.moving_variance, other.moving_variance)
+
+
+def test_two_prunings_give_the_same_bits(trained, fit, digits):
+    ramp = Ramp.over(STEPS * 2)
+    results = []
+    for _ in range(2):
+        pruned = prune(trained, lambda *a, **k: fit(*a, **k, epochs=2), ramp, digits[0][:64])
+        results.append(pruned.model.get_weights())
+        tf_keras.Sequential([tf_keras.layers.Dense(3, input_shape=(2,))])  # something in between
+        keras.Sequential([keras.Input((2,)), L.Dropout(0.5), L.Dense(3)])
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_constant_sparsity_prunes_as_well(trained, fit, digits):
+    ramp = Ramp.over(STEPS, 0.5, kind="constant", end=0.9)
+    pruned = prune(trained, lambda *a, **k: fit(*a, **k, epochs=1), ramp, digits[0][:64])
+    assert [layer.sparsity for layer in pruned.layers] == pytest.approx([0.5] * 3, abs=0.01)
+
+
+def test_excluded_layers_stay_dense(trained, fit, digits):
+    ramp = Ramp.over(STEPS)
+    pruned = prune(
+        trained,
+        lambda *a, **k: fit(*a, **k, epochs=1),
+        ramp,
+        digits[0][:64],
+        exclude=["pred*", "conv1"],
+    )
+    assert [layer.name for layer in pruned.layers] == ["conv2"]
+    assert np.count_nonzero(pruned.model.get_layer("conv1").kernel.numpy() == 0) == 0
+
+
+def refuse_to_train(*_, **__):
+    raise AssertionError("training began")
+
+
+def test_a_pattern_that_matches_no_layer_is_refused_before_training(trained, digits):
+    with pytest.raises(ConfigError, match=r"'convolution\*' matches no layer .*conv1, conv2, pred"):
+        prune(trained, refuse_to_train, Ramp.over(99), digits[0][:9], exclude=["convolution*"])
+
+
+def test_nothing_left_to_prune_is_refused_before_training(trained, digits):
+    with pytest.raises(ConfigError, match="nothing to prune"):
+        prune(trained, refuse_to_train, Ramp.over(99), digits[0][:9], exclude=["*"])
+
+
+def test_a_layer_without_twin_is_refused_before_training(digits):
+    images = keras.Input((8, 8, 1))
+    model = keras.Model(images, L.Lambda(lambda x: x, name="trick")(L.Conv2D(2, 3)(images)))
+    with pytest.raises(ConversionError, match="'trick'"):
+        prune(model, refuse_to_train, Ramp.over(99), digits[0][:9])
+
+
+def test_a_run_that_stops_before_full_sparsity_is_an_error(trained, fit, digits):
+    ramp = Ramp.over(STEPS * EPOCHS)
+    with pytest.raises(
+        ConversionError, match=rf"'conv1' has \d+ zeros .* pass step {ramp.full_step}"
+    ):
+        prune(trained, lambda *a, **k: fit(*a, **k, epochs=1), ramp, digits[0][:64])
+
+
+def test_a_zero_lost_after_training_is_an_error(trained, fit, digits):
+    def careless(model, *, api, callbacks):
+        fit(model, api=api, callbacks=callbacks, epochs=1)
+        for weight in model.trainable_weights:
+            weight.assign_add(weight * 0 + 1e-3)
+
+    with pytest.raises(ConversionError, match="has 0 zeros of 144 weights, 115 were due"):
+        prune(trained, careless, Ramp.over(STEPS), digits[0][:64])
+
+
+def test_nested_and_shared_layers_are_pruned_once_each(fit, digits):
+    keras.utils.set_random_seed(0)
+    inner_images = keras.Input((8, 8, 1))
+    inner = keras.Model(inner_images, L.Conv2D(6, 3, name="conv")(inner_images), name="inner")
+    images = keras.Input((8, 8, 1))
+    twice = L.Conv2D(1, 3, padding="same", name="twice")
+    x = inner(keras.ops.relu(twice(twice(images)) + 1.0))
+    x = L.SeparableConv2D(8, 3, name="separable")(x)
+    x = L.Flatten()(x)
+    model = keras.Model(images, L.Dense(10, activation="softmax", name="head")(x))
+    ramp = Ramp.over(STEPS)
+
+    pruned = prune(
+        model,
+        lambda *a, **k: fit(*a, **k, epochs=1),
+        ramp,
+        digits[0][:64],
+        exclude=["head"],
+    )
+
+    assert {layer.name: layer.zeros for layer in pruned.layers} == {
+        "twice": 7,
+        "inner/conv": 43,
+        "separable": 38,
+    }
+    separable = pruned.model.get_layer("separable")
+    assert np.count_nonzero(separable.pointwise_kernel.numpy() == 0) == 38
+    assert np.count_nonzero(separable.depthwise_kernel.numpy() == 0) == 0
