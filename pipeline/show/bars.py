@@ -1,0 +1,93 @@
+"""Probability bars: a picture beside the answers the model weighed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from pipeline.show.canvas import (
+    BLUE,
+    GREY,
+    HEAD,
+    INK,
+    MARGIN,
+    MUTED,
+    ORANGE,
+    RULE,
+    SMALL_SIZE,
+    WIDTH,
+    drawn,
+    page,
+)
+from pipeline.show.names import class_labels
+from pipeline.show.pictures import Images, Labels, Probabilities, put_picture
+
+_COLUMNS, _TOP = 2, 5
+_SIDE, _PITCH, _BAR = 0.94, 1.18, 0.12
+
+
+@drawn
+def probability_bars(
+    images: Images,
+    labels: Labels,
+    probabilities: Probabilities,
+    classes: Sequence[str],
+    count: int = 8,
+) -> Figure:
+    """The pictures the model was most torn about, each beside its top five probabilities.
+
+    Torn: the first two answers lie closest. Arrays as in `wrong_pictures`. The true class is
+    blue and ticked, even where it takes the place of the fifth; a wrong answer is orange.
+    """
+    ranked = np.sort(probabilities, axis=1)
+    chosen = np.argsort(ranked[:, -1] - ranked[:, -2], kind="stable")[:count]
+    names = class_labels(classes, limit=11)
+    rows = -(-len(chosen) // _COLUMNS)
+    subtitle = (
+        "Where the first two answers lie closest. Blue, ticked: what it is. Orange: a wrong answer."
+    )
+    figure, sheet = page("Torn between two", subtitle, rows * _PITCH + 0.02)
+    cell = (WIDTH - 2 * MARGIN) / _COLUMNS
+    for place, i in enumerate(chosen):
+        row, column = divmod(place, _COLUMNS)
+        left, top = MARGIN + column * (cell + 0.14), HEAD + row * _PITCH
+        put_picture(sheet, images[i], left, top, _SIDE)
+        _bars(
+            sheet, probabilities[i], int(labels[i]), names, (left + _SIDE, top), left + cell - 0.14
+        )
+    return figure
+
+
+def _bars(
+    sheet: Axes,
+    shares: NDArray[np.floating],
+    true: int,
+    names: Sequence[str],
+    corner: tuple[float, float],
+    right: float,
+) -> None:
+    left, top = corner
+    share_room = 0.36
+    start = left + 0.16 + 0.057 * (max(map(len, names)) + 2)
+    full = right - share_room - start
+    for line, k in enumerate(_shown(shares, true)):
+        y = top + (line + 0.5) * _SIDE / _TOP
+        told = line == 0
+        color = BLUE if k == true else ORANGE if told else GREY
+        name = f"{names[k]} ✓" if k == true else names[k]
+        ink = INK if k == true or told else MUTED
+        sheet.text(start - 0.06, y, name, ha="right", va="center", size=7.5, color=ink)
+        sheet.add_patch(Rectangle((start, y - _BAR / 2), full, _BAR, color=RULE, linewidth=0))
+        filled = full * float(shares[k])
+        sheet.add_patch(Rectangle((start, y - _BAR / 2), filled, _BAR, color=color, linewidth=0))
+        share = f"{100 * shares[k]:.0f} %"
+        sheet.text(right, y, share, ha="right", va="center", size=SMALL_SIZE - 0.5, color=ink)
+
+
+def _shown(shares: NDArray[np.floating], true: int) -> list[int]:
+    """The five likeliest classes, the likeliest first; the true one is always among them."""
+    top = [int(k) for k in np.argsort(-shares, kind="stable")[:_TOP]]
+    return top if true in top else [*top[: _TOP - 1], true]
