@@ -1,7 +1,7 @@
 """The front door: arguments to a Config, a run, a table. Imports no TensorFlow.
 
-    python run_pipeline.py                                        handwritten digits, every stage
-    python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until evaluate
+python run_pipeline.py                                        handwritten digits, every stage
+python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until evaluate
 """
 
 import sys
@@ -13,7 +13,11 @@ from typer.exceptions import TyperException
 
 from pipeline.errors import ConfigError, Interrupted, PipelineError, ResourceError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__.partition("\n")[0],
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=__doc__.partition("\n")[0],
 )
 
 Words = Annotated[

@@ -141,7 +141,9 @@ def _check_options(build: Build) -> None:
     for key, value in (build.model_extra or {}).items():
         if key not in options:
             known = nearest(key, [*options, *Build.model_fields])
-            raise ConfigError(f"build.{key}: unknown setting, nor does {build.model} take it: {known}")
+            raise ConfigError(
+                f"build.{key}: unknown setting, nor does {build.model} take it: {known}"
+            )
         wanted = type(options[key])
         if options[key] is not None and type(value) is not wanted:
             raise ConfigError(

@@ -65,7 +65,18 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
     from pipeline.show.numbers import latency, size
 
     table = Table(box=None, pad_edge=False)
-    for column in ("file", "bytes", "gzip", "MACs", "int8/float32/other", "arena", "p50", "p90", "p99", "ratio"):
+    for column in (
+        "file",
+        "bytes",
+        "gzip",
+        "MACs",
+        "int8/float32/other",
+        "arena",
+        "p50",
+        "p90",
+        "p99",
+        "ratio",
+    ):
         table.add_column(column, justify="left" if column == "file" else "right", no_wrap=True)
     for row in rows:
         ops, times = row["ops"], row["latency_us"]
@@ -100,7 +111,11 @@ def _print_runs(artifacts: Path) -> None:
 
     for report in runs(artifacts):
         chosen = next((v for v in report["variants"] if v["name"] == report["recommended"]), None)
-        best = f"{chosen['name']} {percent(chosen['accuracy'])} {size(chosen['bytes'])}" if chosen else "-"
+        best = (
+            f"{chosen['name']} {percent(chosen['accuracy'])} {size(chosen['bytes'])}"
+            if chosen
+            else "-"
+        )
         console.print(
             f"{report['created']}  {report['name']:<16} {report['id']}  {best}", markup=False
         )

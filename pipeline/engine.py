@@ -130,7 +130,9 @@ class _Run:
                 if ours:
                     raise
                 what = f"{type(error).__name__}: {_one_line(error)}"
-                raise PipelineError(f"{step.id}: {what} (a mistake of ours? see the log)") from error
+                raise PipelineError(
+                    f"{step.id}: {what} (a mistake of ours? see the log)"
+                ) from error
             log.exception("%s failed", step.id)
             self._note_problem(step, {"status": "failed", "reason": _one_line(error)})
             return None
@@ -163,7 +165,10 @@ class _Run:
     def _inherited_problem(self, step: Step) -> Problem | None:
         if not step.path:
             return None
-        return next((self.outcome.problems[s] for s in step.inputs.values() if s in self.outcome.problems), None)
+        return next(
+            (self.outcome.problems[s] for s in step.inputs.values() if s in self.outcome.problems),
+            None,
+        )
 
     def _note_problem(self, step: Step, problem: Problem) -> None:
         self.outcome.problems[step.id] = problem
@@ -172,7 +177,9 @@ class _Run:
     def _variant_problems(self) -> dict[str, Problem]:
         """Problems by variant: those of the last step of its path."""
         last = {step.id: step.path for step in self.plan.steps if step.stage == "quantize"}
-        return {last[step]: problem for step, problem in self.outcome.problems.items() if step in last}
+        return {
+            last[step]: problem for step, problem in self.outcome.problems.items() if step in last
+        }
 
 
 def _module(step: Step) -> Any:
@@ -193,7 +200,9 @@ def locked(root: Path) -> Iterator[None]:
             f"{root}: another run is working there; wait for it, or give --artifacts another folder"
         ) from error
     except OSError as error:
-        raise ResourceError(f"{root}: cannot be written: {error.strerror}; give --artifacts") from error
+        raise ResourceError(
+            f"{root}: cannot be written: {error.strerror}; give --artifacts"
+        ) from error
     try:
         yield
     finally:

@@ -19,7 +19,11 @@ def _explain(status: Status, plan: Plan) -> tuple[str, str, str]:
     if status.entry is not None:
         return name, "cached", status.entry.folder.name[:12]
     if status.identity is None:
-        return name, "waits", f"after {_listed(status.waits_for, ', ')}: only if they come out different"
+        return (
+            name,
+            "waits",
+            f"after {_listed(status.waits_for, ', ')}: only if they come out different",
+        )
     earlier = list(plan.store.all(status.step.stage))
     same_step = [entry for entry in earlier if entry.manifest["step"] == name]
     if not earlier:

@@ -64,9 +64,13 @@ class Plan:
         if step.stage == "report":
             settings = settings.model_copy(update={"problems": problems})
         values = settings.model_dump(mode="json")
-        inputs = {role: entries[source] for role, source in step.inputs.items() if source in entries}
+        inputs = {
+            role: entries[source] for role, source in step.inputs.items() if source in entries
+        }
         references = [f"pipeline.stages.{step.stage}", *filter(None, (stage.outside, stage.begin))]
-        outside = fingerprint(load(stage.outside)(settings), self.memo.digest) if stage.outside else {}
+        outside = (
+            fingerprint(load(stage.outside)(settings), self.memo.digest) if stage.outside else {}
+        )
         facts = {
             "settings": values,
             "inputs": {role: entry.files for role, entry in inputs.items()},

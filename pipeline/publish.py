@@ -49,7 +49,9 @@ def publish(root: Path, name: str, entries: Mapping[str, Entry]) -> None:
     }
     (draft / STAMP).write_text(json.dumps({"stamp": stamp, "sizes": sizes}))
     report = load_report(draft / "report.json")
-    (root / HISTORY / name / f"{report['id']}.json").write_bytes((draft / "report.json").read_bytes())
+    (root / HISTORY / name / f"{report['id']}.json").write_bytes(
+        (draft / "report.json").read_bytes()
+    )
     for path in (*draft.rglob("*"), draft):
         sync(path)
     if target.exists():

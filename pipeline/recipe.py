@@ -14,7 +14,7 @@ class _StrictLoader(yaml.SafeLoader):
     """Safe YAML in which a repeated key is an error and `1e-3` is a number, as in YAML 1.2."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]  # PyYAML's own stub leaves it out
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         repeated = {str(key) for key in keys if keys.count(key) > 1}
         if repeated:
             raise yaml.constructor.ConstructorError(
@@ -24,7 +24,9 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 _StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
 )
 
 
@@ -45,7 +47,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such recipe (settings are given as section.key=value)") from error
+        raise ConfigError(
+            f"{path}: no such recipe (settings are given as section.key=value)"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from error
     recipe = parse(text, str(path))
@@ -61,7 +65,7 @@ def overlay(recipe: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
 
     Raises `ConfigError` for an argument without `=` or one that goes through a plain value.
     """
-    result = _copy(recipe)
+    result: dict[str, Any] = _copy(recipe)
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path.strip():
@@ -77,4 +81,6 @@ def overlay(recipe: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
 
 
 def _copy(value: Any) -> Any:
-    return {key: _copy(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _copy(item) for key, item in value.items()}

@@ -92,7 +92,12 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def publish(
-        self, draft: Path, stage: str, key: str, facts: Mapping[str, Any], outside: Mapping[str, str]
+        self,
+        draft: Path,
+        stage: str,
+        key: str,
+        facts: Mapping[str, Any],
+        outside: Mapping[str, str],
     ) -> Entry:
         """Make a draft an entry: list its files, write the manifest last, sync, rename.
 
@@ -107,7 +112,9 @@ class Store:
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         }
-        counted = {name: f["sha256"] for name, f in files.items() if not name.startswith(f"{LOGS}/")}
+        counted = {
+            name: f["sha256"] for name, f in files.items() if not name.startswith(f"{LOGS}/")
+        }
         manifest = {
             "stage": stage,
             "key": key,
@@ -194,7 +201,7 @@ def _is_as_said(path: Path, facts: Mapping[str, Any], verify: bool) -> bool:
         if stat.st_size != facts["bytes"]:
             return False
         if verify or stat.st_mtime_ns != facts["mtime_ns"]:
-            return file_digest(path) == facts["sha256"]
+            return file_digest(path) == str(facts["sha256"])
     except OSError:
         return False
     return True

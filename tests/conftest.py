@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SMALL = ("train.epochs=4", "prune.epochs=3", "build.width=8", "benchmark.rounds=2", "benchmark.runs=5")
+SMALL = (
+    "train.epochs=4",
+    "prune.epochs=3",
+    "build.width=8",
+    "benchmark.rounds=2",
+    "benchmark.runs=5",
+)
 
 
 @dataclass

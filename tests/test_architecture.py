@@ -67,7 +67,11 @@ def test_only_evaluate_and_benchmark_open_the_test_split():
 
 
 def test_tf_keras_and_tfmot_are_imported_behind_one_door():
-    for path in [*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("models/*.py"), ROOT / "run_pipeline.py"]:
+    for path in [
+        *ROOT.glob("pipeline/**/*.py"),
+        *ROOT.glob("models/*.py"),
+        ROOT / "run_pipeline.py",
+    ]:
         if "pipeline/compress/legacy" not in path.as_posix():
             tops = {module.partition(".")[0] for module in imports(path)}
             assert not tops & {"tf_keras", "tensorflow_model_optimization"}, path
@@ -87,7 +91,9 @@ def test_front_door_and_engine_load_no_heavy_package():
 
 
 def test_engine_files_are_the_ones_that_do_not_count_as_stage_code():
-    files = {f"pipeline.{path.stem}" for path in (ROOT / "pipeline").glob("*.py")} - {"pipeline.__init__"}
+    files = {f"pipeline.{path.stem}" for path in (ROOT / "pipeline").glob("*.py")} - {
+        "pipeline.__init__"
+    }
     assert ENGINE == files | {"pipeline"}
 
 
@@ -101,6 +107,10 @@ def test_a_stage_has_one_name_in_every_place():
 
 def test_every_stage_has_a_run_of_one_shape():
     for path in sources("stages"):
-        functions = {n.name: n for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)}
+        functions = {
+            n.name: n for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)
+        }
         if path.stem != "__init__":
-            assert [a.arg for a in functions["run"].args.args] == ["settings", "inputs", "out"], path
+            assert [a.arg for a in functions["run"].args.args] == ["settings", "inputs", "out"], (
+                path
+            )

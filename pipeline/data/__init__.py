@@ -33,7 +33,10 @@ AUGMENTATIONS = LazyTable(
 
 POLICIES = {
     "none": (),
-    "light": ({"translate": {"height_factor": 0.08, "width_factor": 0.08}}, {"rotate": {"factor": 0.03}}),
+    "light": (
+        {"translate": {"height_factor": 0.08, "width_factor": 0.08}},
+        {"rotate": {"factor": 0.03}},
+    ),
     "strong": (
         {"translate": {"height_factor": 0.12, "width_factor": 0.12}},
         {"rotate": {"factor": 0.05}},

@@ -19,7 +19,9 @@ class RandomNoise(keras.layers.Layer):
             raise ValueError(f"`factor` is a share of the pixel range, 0..1; received {factor}")
         self.factor = factor
 
-    def get_random_transformation(self, images: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(
+        self, images: Any, training: bool = True, seed: Any = None
+    ) -> Any:
         """Draw the noise itself, in pixels."""
         shape = keras.ops.shape(images)
         strength = keras.random.uniform((shape[0], 1, 1, 1), 0, 255 * self.factor, seed=seed)

@@ -22,7 +22,9 @@ def split(pictures: Pictures, settings: Ingest) -> Splits:
         raise DataError(f"{pictures.name}: one class only ({pictures.classes}); two are needed")
     parts = dict(pictures.parts)
     if "all" in parts:
-        parts["train"], parts["test"] = _cut(parts.pop("all"), settings.test, settings.seed, pictures)
+        parts["train"], parts["test"] = _cut(
+            parts.pop("all"), settings.test, settings.seed, pictures
+        )
     elif "test" not in parts:
         parts["train"], parts["test"] = _cut(parts["train"], settings.test, settings.seed, pictures)
     if "validation" not in parts:

@@ -100,7 +100,9 @@ class ShowProgress:
         now = time.monotonic()
         if not console.is_terminal and (now - self._said > 10 or epoch + 1 == self.epochs):
             self._said = now
-            say(f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {now - self._started:.0f} s")
+            say(
+                f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {now - self._started:.0f} s"
+            )
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Take the bar away."""

@@ -56,7 +56,6 @@ class Fitted:
         return {name: values[self.best_epoch] for name, values in self.history.items()}
 
 
-
 def fit(
     model: Any,
     task: Task,

@@ -18,7 +18,9 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     The test split has no say: it is there to tell what the chosen one is worth.
     """
     base = next(row for row in rows if row["name"] == reference)
-    drops = {r["name"]: 100 * (base["validation_accuracy"] - r["validation_accuracy"]) for r in rows}
+    drops = {
+        r["name"]: 100 * (base["validation_accuracy"] - r["validation_accuracy"]) for r in rows
+    }
     costs = {r["name"]: sqrt(r["bytes"] / base["bytes"] * r["latency_ratio"]) for r in rows}
     within = [row for row in rows if drops[row["name"]] <= max_drop_pp]
     least = min(costs[row["name"]] for row in within)
@@ -28,7 +30,13 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     if name == reference:
         return name, f"no smaller or faster file stays within {max_drop_pp:g} points on validation"
     drop = drops[name]
-    change = f"loses {drop:.2f} points" if drop > 0 else f"gains {-drop:.2f} points" if drop else "loses nothing"
+    change = (
+        f"loses {drop:.2f} points"
+        if drop > 0
+        else f"gains {-drop:.2f} points"
+        if drop
+        else "loses nothing"
+    )
     reason = (
         f"{change} of validation accuracy (at most {max_drop_pp:g} allowed) at "
         f"{best['bytes'] / base['bytes']:.2f}x the bytes and {best['latency_ratio']:.2f}x the latency "

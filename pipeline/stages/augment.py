@@ -9,7 +9,7 @@ from pipeline.data import augmentation
 from pipeline.data.dataset import training_sample
 from pipeline.data.sources import Images
 from pipeline.settings import Augment, Inputs, Metrics
-
+from pipeline.show import figures
 
 
 ROUNDS = 5
@@ -25,10 +25,10 @@ def run(settings: Augment, inputs: Inputs, out: Path) -> Metrics:
     policy = augmentation.complete(settings.policy)
     augmentation.write(out, policy)
     originals = training_sample(inputs["ingest"], settings.preview, settings.seed)
-    figures = out / "figures"
-    figures.mkdir()
     changed = preview(originals, policy, settings.seed)
-
+    (out / "figures").mkdir()
+    drawn = figures.augmentation_preview(originals, changed)
+    figures.save(drawn, out / "figures" / "augmentation.png")
     return {"operations": len(policy)}
 
 

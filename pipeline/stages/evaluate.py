@@ -64,7 +64,13 @@ def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict
         "accuracy_ci95": wilson(correct, len(labels)),
         "loss": float(np.mean(losses)),
         "per_class": [
-            {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+            {
+                "class": name,
+                "precision": float(p),
+                "recall": float(r),
+                "f1": float(f),
+                "support": int(n),
+            }
             for name, p, r, f, n in zip(classes, *table, strict=True)
         ],
     }

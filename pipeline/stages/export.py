@@ -30,7 +30,9 @@ def run(settings: Export, inputs: Inputs, out: Path) -> Metrics:
     images = validation_split(inputs["ingest"])[0][: settings.pictures]
     expected = model.predict(images.astype(np.float32), verbose=0)
     save_signature(model, out / "saved_model")
-    saved = _agree(_run_saved_model(out / "saved_model", images), expected, SAME_GRAPH, "saved_model")
+    saved = _agree(
+        _run_saved_model(out / "saved_model", images), expected, SAME_GRAPH, "saved_model"
+    )
     (out / "tflite").mkdir()
     variants = [role for role in inputs if role not in {"ingest", "train"}]
     for variant in variants:

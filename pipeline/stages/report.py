@@ -26,7 +26,10 @@ FIGURES = {
     "training_curves": ("Training", "Loss and accuracy of training and validation by epoch."),
     "confusion_matrix": ("Confusion", "How often each true class was called each class."),
     "wrong_pictures": ("Wrong", "Test pictures the network got wrong, the surest first."),
-    "least_sure": ("Right, but least sure", "Test pictures it got right with the least confidence."),
+    "least_sure": (
+        "Right, but least sure",
+        "Test pictures it got right with the least confidence.",
+    ),
     "probability_bars": ("Probabilities", "A few test pictures and the five likeliest classes."),
     "augmentation": ("Augmentation", "Training pictures, and what random changes make of them."),
 }

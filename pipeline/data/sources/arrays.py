@@ -52,7 +52,9 @@ class Arrays:
                 f"it holds {', '.join(sorted(content)) or 'nothing'}"
             )
         names = self.names or [str(name) for name in content.get("classes", ())]
-        classes, numbers = _number_labels({part: pair[1] for part, pair in found.items()}, names, self.path)
+        classes, numbers = _number_labels(
+            {part: pair[1] for part, pair in found.items()}, names, self.path
+        )
         parts = {part: (found[part][0], numbers[part]) for part in found}
         return Pictures(self.path.stem, classes, parts)
 
@@ -66,7 +68,14 @@ class Arrays:
                     f"{self.path}: holds Python objects, which are not loaded; save plain arrays"
                 ) from error
             raise DataError(f"{self.path}: cannot be read: {error}") from error
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
+        except (
+            OSError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+            AttributeError,
+            TypeError,
+        ) as error:
             raise DataError(f"{self.path}: not a whole .npz file: {error}") from error
 
     def _pair(
@@ -100,7 +109,9 @@ def _number_labels(
         if unknown:
             raise DataError(f"{path}: label {unknown[0]!r} is none of the classes named")
         table = np.array([index[str(value)] for value in seen], np.int64)
-        return classes, {part: table[np.searchsorted(seen, values)] for part, values in labels.items()}
+        return classes, {
+            part: table[np.searchsorted(seen, values)] for part, values in labels.items()
+        }
     if len(seen) and not 0 <= int(seen[0]) <= int(seen[-1]) < len(names):
         raise DataError(f"{path}: labels {seen[0]}..{seen[-1]}, but {len(names)} classes are named")
     return names, {part: values.astype(np.int64) for part, values in labels.items()}

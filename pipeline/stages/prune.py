@@ -1,0 +1,58 @@
+"""Prune: fine-tune while the smallest weights become zero, and keep the zeros."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.compress.legacy.pruning import prune
+from pipeline.compress.schedule import Ramp
+from pipeline.fit.files import load_model, save_model
+from pipeline.fit.history import write_history
+from pipeline.fit.loop import Fitted, Task, fit
+from pipeline.settings import Inputs, Metrics, Prune
+
+COMPARED = 32  # pictures on which the mirror and the model have to agree
+
+
+def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
+    """Write `model.keras`, `history.csv` and `sparsity.json`, a row a pruned layer.
+
+    Raises:
+        ConfigError: the run is too short for the ramp, or a pattern of `exclude` matches nothing.
+        ConversionError: model and mirror differ by more than 1e-5, or a zero was lost.
+    """
+    task = Task.read(inputs)
+    per_epoch = task.steps_per_epoch(settings)
+    ramp = Ramp.over(
+        settings.epochs * per_epoch,
+        settings.sparsity,
+        kind=settings.ramp,
+        begin=settings.begin,
+        end=settings.end,
+    )
+    fits: list[Fitted] = []
+    pruned = prune(
+        load_model(inputs["candidate"] / "model.keras"),
+        lambda model, api, callbacks: fits.append(
+            fit(
+                model,
+                task,
+                settings,
+                api=api,
+                callbacks=callbacks,
+                first_best=ramp.first_full_epoch(per_epoch),
+            )
+        ),
+        ramp,
+        np.asarray(task.validation[0][:COMPARED], np.float32),
+        exclude=settings.exclude,
+    )
+    save_model(pruned.model, out / "model.keras")
+    write_history(out, fits[0].history)
+    layers = [asdict(layer) for layer in pruned.layers]
+    (out / "sparsity.json").write_text(json.dumps(layers, indent=1))
+    weights = sum(layer.weights for layer in pruned.layers)
+    zeros = sum(layer.zeros for layer in pruned.layers)
+    return {"sparsity": zeros / weights, "val_accuracy": fits[0].best["val_accuracy"]}
