@@ -11,13 +11,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "models")
-ENGINE = frozenset(
-    f"pipeline.{name}"
-    for name in (
-        "config console engine errors explain fingerprint graph lazy progress publish recipe "
-        "settings store"
-    ).split()
-) | {"pipeline"}
 VERSIONED = ("keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
 
 
@@ -92,7 +85,8 @@ def versions() -> dict[str, str]:
 def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
     """Digest each project file reached from `references` (`"module"` or `"module:name"`).
 
-    Imports are followed through the syntax tree, wherever they stand, but not into the engine. A
+    Imports are followed through the syntax tree, wherever they stand, but not into the engine,
+    the files that lie directly in `pipeline/`. A
     row of a lazy table, `"name": "module:object"`, is followed only where `name` is one of
     `words`: editing LeNet's file does not touch a run of another network. Docstrings and comments
     do not count. The templates and styles beside a reached module count byte by byte.
@@ -103,7 +97,7 @@ def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
     while waiting:
         module = waiting.pop()
         path = _source(module)
-        if module in found or module in ENGINE or path is None:
+        if module in found or path is None or path.parent == ROOT / "pipeline":
             continue
         tree_digest, imports, rows = _read(path, path.stat().st_mtime_ns)
         found[module] = tree_digest

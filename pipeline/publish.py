@@ -1,7 +1,6 @@
-"""Publish: swap a finished run into `<artifacts>/<name>/` as a whole, and keep the report's past."""
+"""Publish: swap a finished run into `<artifacts>/<name>/` as a whole, and keep past reports."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,7 +82,7 @@ def _is_published(target: Path, stamp: str) -> bool:
         published = json.loads((target / STAMP).read_text())
         same = published["stamp"] == stamp
         return same and all(
-            os.stat(target / name).st_size == size for name, size in published["sizes"].items()
+            (target / name).stat().st_size == size for name, size in published["sizes"].items()
         )
     except (OSError, ValueError, KeyError):
         return False

@@ -33,7 +33,7 @@ _StrictLoader.add_implicit_resolver(
 def parse(text: str, where: str) -> Any:
     """Read one YAML document; raises `ConfigError` with line and column."""
     try:
-        return yaml.load(text, _StrictLoader)  # noqa: S506  # a SafeLoader, only stricter
+        return yaml.load(text, _StrictLoader)  # a SafeLoader, only stricter
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -152,7 +152,7 @@ class Store:
                 shutil.rmtree(draft, ignore_errors=True)
 
     def clean(self, keep: int) -> tuple[int, int]:
-        """Keep the entries last used, `keep` of each step; return how many went, and their bytes."""
+        """Keep the entries last used, `keep` of each step; say how many went, and their bytes."""
         removed = size = 0
         for stage in sorted(self.root.glob("*/")):
             kept: dict[str, int] = {}

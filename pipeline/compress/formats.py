@@ -113,7 +113,7 @@ def _converter(model: keras.Model) -> Any:
 def _convert(converter: Any) -> bytes:
     try:
         return bytes(converter.convert())
-    except Exception as error:  # noqa: BLE001  # the converter raises what MLIR happens to raise
+    except Exception as error:  # the converter raises what MLIR happens to raise
         reason = " ".join(str(error).split())[:300]
         raise ConversionError(f"the converter refuses this network: {reason}") from error
 

@@ -68,8 +68,8 @@ class StopOnNaN:
         if not np.isfinite(logs["loss"]):
             rate = float(np.asarray(self.model.optimizer.learning_rate))
             raise TrainingError(
-                f"the loss is {logs['loss']} in epoch {self._epoch + 1} at learning rate {rate:.3g}; "
-                f"a lower learning_rate or a longer warmup_epochs usually mends it"
+                f"the loss is {logs['loss']} in epoch {self._epoch + 1} at learning rate "
+                f"{rate:.3g}; a lower learning_rate or a longer warmup_epochs usually mends it"
             )
 
 
@@ -100,9 +100,8 @@ class ShowProgress:
         now = time.monotonic()
         if not console.is_terminal and (now - self._said > 10 or epoch + 1 == self.epochs):
             self._said = now
-            say(
-                f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {now - self._started:.0f} s"
-            )
+            seconds = now - self._started
+            say(f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {seconds:.0f} s")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Take the bar away."""

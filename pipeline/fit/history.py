@@ -1,4 +1,4 @@
-"""The curves of a fit, as a CSV file: one row an epoch, no times, so equal fits give equal bytes."""
+"""The curves of a fit as CSV: a row an epoch, no times, so equal fits give equal bytes."""
 
 import csv
 from collections.abc import Mapping, Sequence

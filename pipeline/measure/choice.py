@@ -39,8 +39,8 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     )
     reason = (
         f"{change} of validation accuracy (at most {max_drop_pp:g} allowed) at "
-        f"{best['bytes'] / base['bytes']:.2f}x the bytes and {best['latency_ratio']:.2f}x the latency "
-        f"of {reference}, the lowest cost of the {len(within)} files within that limit"
+        f"{best['bytes'] / base['bytes']:.2f}x the bytes and {best['latency_ratio']:.2f}x the "
+        f"latency of {reference}, the lowest cost of the {len(within)} files within that limit"
     )
     others = [str(row["name"]) for row in cheap if row is not best]
     if others:

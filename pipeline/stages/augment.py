@@ -11,7 +11,6 @@ from pipeline.data.sources import Images
 from pipeline.settings import Augment, Inputs, Metrics
 from pipeline.show import figures
 
-
 ROUNDS = 5
 
 

@@ -70,7 +70,7 @@ class Idx:
         images, labels = read_idx(images_file, 3), read_idx(labels_file, 1)
         if len(images) != len(labels):
             raise DataError(
-                f"{labels_file}: {len(labels)} labels for {len(images)} pictures in {images_file.name}"
+                f"{labels_file}: {len(labels)} labels, but {len(images)} pictures in {images_file.name}"
             )
         return images[..., None], labels.astype(np.int64)
 
@@ -109,7 +109,7 @@ def _download(name: str) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]
 
     try:
         loaded: Any = tfds.load(name, split=list(PARTS), batch_size=-1, as_supervised=True)
-    except Exception as error:  # noqa: BLE001  # tfds raises whatever its transport raises
+    except Exception as error:  # tfds raises whatever its transport raises
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{name}: not at {DEBIAN}, and tensorflow-datasets cannot fetch it ({reason}); install "

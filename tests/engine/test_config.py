@@ -1,0 +1,116 @@
+import pytest
+from pydantic import ValidationError
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError
+from pipeline.settings import SECTIONS
+
+
+def config(*overrides, **settings):
+    from pipeline.recipe import overlay
+
+    return Config.of(overlay({"name": "test"} | settings, overrides))
+
+
+def resolved(made, step):
+    return made.resolve()[step][1]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epohcs=3", "train.epohcs: unknown setting: did you mean 'epochs'?"),
+        ("trian.epochs=3", "trian: unknown setting: did you mean 'train'?"),
+        ("train.epochs=ten", "train.epochs: input should be a valid integer, not 'ten'"),
+        ("train.epochs=true", "train.epochs: input should be a valid integer, not True"),
+        ("train.epochs=2.5", "train.epochs: input should be a valid integer"),
+        ("train.epochs=0", "train.epochs: input should be greater than or equal to 1, not 0"),
+        ("train.learning_rate=-1", "train.learning_rate: input should be greater than 0"),
+        ("train.learning_rate=.nan", "train.learning_rate: input should be"),
+        ("train.optimizer=adm", "train.optimizer: input should be 'sgd', 'nesterov'"),
+        ("train.warmup_epochs=12", "train: .*leaves none at full learning rate"),
+        ("train=3", "train: input should be"),
+        ("build.model=lenet", "unknown model 'lenet': did you mean 'lenet5'?"),
+        (
+            "build.widht=8",
+            "build.widht: unknown setting, nor does small_cnn take it: did you mean 'width'",
+        ),
+        ("build.width=wide", "build.width: small_cnn takes int here, not 'wide'"),
+        ("ingest.dataset=digit", "unknown dataset 'digit': did you mean 'digits'?"),
+        ("augment.policy=lihgt", "augment.policy: unknown policy 'lihgt': did you mean 'light'?"),
+        ("augment.policy=[{flop: {}}]", "unknown augmentation 'flop': did you mean 'flip'?"),
+        ("quantize.format=int8", "quantize.format is not set in a recipe"),
+        ("train.seed=3", "train.seed is not set in a recipe: it is `seed` at the top"),
+        ("prune.sparsity=1.2", "prune.sparsity: input should be less than 1, not 1.2"),
+        ("prune.begin=0.7", "prune: begin 0.7 is not before end 0.6"),
+        ("prune.steps_per_execution=4", "prune.steps_per_execution: input should be 1"),
+        ("variants=[int9]", "variants: 'int9': 'int9' is no format"),
+        ("variants=[prnue+int8]", "unknown transform 'prnue': did you mean 'prune'?"),
+        ("variants=[prune]", "'prune' is no format; a variant ends with a format"),
+        ("variants=[prune+prune+int8]", "the same transform twice"),
+        ("variants=[prune.hard+int8]", "prune.hard: no such preset: there are none"),
+        ("variants=[]", "variants: "),
+        ("name=../up", "name: string should match pattern"),
+        ("seed=-1", "seed: input should be greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_expected(override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        config(override)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_preset_is_named_by_its_place():
+    presets = {"presets": {"hard": {"sparsity": 2.0}}}
+    with pytest.raises(
+        ConfigError, match=r"prune\.presets\.hard\.sparsity: Input should be less than 1"
+    ):
+        config(prune=presets, variants=["prune.hard+int8"])
+
+
+def test_a_config_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        config().train.epochs = 3
+
+
+def test_float32_is_always_there_and_first():
+    assert config("variants=[int8, int8]").variants == ("float32", "int8")
+
+
+def test_prune_takes_from_train_what_it_is_not_told():
+    made = config("train.batch=17", "train.optimizer=sgd", "train.learning_rate=0.4")
+    prune = resolved(made, "prune(prune)")
+    assert (prune.batch, prune.optimizer, prune.learning_rate) == (17, "sgd", 0.2)
+    told = resolved(
+        config("train.batch=17", "prune.batch=5", "prune.learning_rate=0.3"), "prune(prune)"
+    )
+    assert (told.batch, told.learning_rate) == (5, 0.3)
+
+
+def test_prune_keeps_its_own_length_and_makes_masks_every_step():
+    prune = resolved(config("train.epochs=99", "train.steps_per_execution=9"), "prune(prune)")
+    assert (prune.epochs, prune.steps_per_execution) == (6, 1)
+
+
+def test_a_preset_is_laid_over_its_section():
+    made = config(
+        prune={"sparsity": 0.7, "epochs": 9, "presets": {"hard": {"sparsity": 0.9}}},
+        variants=["prune+int8", "prune.hard+int8"],
+    )
+    assert resolved(made, "prune(prune)").sparsity == 0.7
+    hard = resolved(made, "prune(prune.hard)")
+    assert (hard.sparsity, hard.epochs) == (0.9, 9)
+
+
+def test_every_step_gets_complete_settings():
+    made = config("seed=5", "build.width=9")
+    for step, settings in made.resolve().values():
+        assert type(settings) is SECTIONS[step.stage]
+        assert settings.seed == (0 if step.stage == "ingest" else 5)
+    assert resolved(made, "build").model_extra == {"width": 9, "blocks": 3}
+    assert resolved(made, "quantize(prune+int8)").format == "int8"
+    assert resolved(made, "report").config["train"]["epochs"] == 12
+
+
+def test_the_split_does_not_move_with_the_seed():
+    assert resolved(config("seed=1"), "ingest") == resolved(config("seed=2"), "ingest")
