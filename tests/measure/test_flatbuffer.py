@@ -54,9 +54,10 @@ def test_depthwise_nets_count_one_filter_a_channel(tflite_nets, form):
     assert (facts.params, facts.macs) == (DEPTHWISE_PARAMS, DEPTHWISE_MACS)
 
 
-def test_transposed_convolution_and_matrix_product_count(tflite_nets):
-    facts = inspect(tflite_nets["upsampling_float32"])
-    assert facts.params == 3 * 3 * 4 + 16 * 10  # the zero biases were dropped by the converter
+@pytest.mark.parametrize("form", ["upsampling_float32", "upsampling_int8"])
+def test_transposed_convolution_and_matrix_product_count(tflite_nets, form):
+    facts = inspect(tflite_nets[form])
+    assert facts.params == 3 * 3 * 4 + 16 * 10  # biases of zeros are none, dropped or made up
     assert facts.macs == 64 * 9 * 4 + 4 * 4 * 256 + 16 * 10
 
 
