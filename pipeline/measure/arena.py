@@ -33,7 +33,7 @@ def activations(graph: Graph) -> set[int]:
 
     What an operation makes of constants alone (float16 weights behind DEQUANTIZE) is no activation.
     """
-    found = set(graph.inputs) | {i for i, tensor in enumerate(graph.tensors) if tensor.variable}
+    found = _given(graph)
     for operator in graph.operators:
         if not operator.inputs or not found.isdisjoint(operator.inputs):
             found.update(index for index in operator.outputs if index >= 0)
@@ -85,7 +85,7 @@ def _best_fit(size: int, neighbours: Sequence[tuple[int, int]]) -> int:
 def _lifetimes(graph: Graph) -> list[Lifetime]:
     """One for each piece of memory; inputs, variables and outputs are kept to the end."""
     end = len(graph.operators)
-    kept = set(graph.inputs) | {i for i, tensor in enumerate(graph.tensors) if tensor.variable}
+    kept = _given(graph)
     first = dict.fromkeys(kept, 0)
     last = dict.fromkeys(kept | set(graph.outputs), end)
     living, owners = activations(graph), _owners(graph)
@@ -98,6 +98,12 @@ def _lifetimes(graph: Graph) -> list[Lifetime]:
         Lifetime(graph.tensors[index].bytes, first.get(index, 0), last[index])
         for index in sorted(living.intersection(last))
     ]
+
+
+def _given(graph: Graph) -> set[int]:
+    """Inputs and variables: what stands in memory before the first operation."""
+    variables = {index for index, tensor in enumerate(graph.tensors) if tensor.variable}
+    return variables | set(graph.inputs)
 
 
 def _owners(graph: Graph) -> dict[int, int]:

@@ -47,12 +47,14 @@ class FileFacts:
 
     `params` counts the elements of every constant an operation reads that stands for real numbers
     (floats, narrow integers, wide integers that have a scale) and has at least one axis: kernels,
-    biases, unfolded normalization. Axes, shapes, paddings and scalars of a formula are no weights.
-    A bias that the converter made of zeros is stored, so it counts. `ops` counts operations on
-    activations, conversions left out: "int8" where activations in and out are 8-bit integers,
-    "float32" where activations are float32 and weights are floats, "other" for all else
-    (16-bit activations, indices, and float32 activations that meet integer weights: dynamic range).
-    `bytes`, `gzip_bytes` (level 9) and `arena_bytes` are bytes; `macs` is for one inference.
+    biases, unfolded normalization. Axes, shapes, paddings and scalars of a formula are no weights,
+    nor is a bias of nothing but zeros: the converter makes one for a layer that has none, and
+    drops, shares or repeats it as the format asks. Weights that two operations share count once.
+    `ops` counts operations on activations, conversions left out: "int8" where activations in and
+    out are 8-bit integers, "float32" where activations are float32 and weights are floats, "other"
+    for all else (16-bit activations, indices, float32 activations that meet integer weights:
+    dynamic range). `bytes`, `gzip_bytes` (level 9) and `arena_bytes` are bytes; `macs` is for one
+    inference.
     """
 
     sha256: str
@@ -81,7 +83,7 @@ def inspect(path: Path) -> FileFacts:
         raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
     graph = read_graph(blob, str(path))
     try:
-        weights = tuple(_weights(tensor) for tensor in _constants(graph))
+        weights = _all_weights(graph)
         macs = sum(_macs(operator, graph) for operator in graph.operators)
     except ValueError as error:
         raise IntegrityError(f"{path}: damaged .tflite file ({error})") from error
@@ -108,10 +110,12 @@ def _port(tensor: Tensor) -> Port:
     return Port(tensor.name, tensor.shape, tensor.dtype, scale, zero_point)
 
 
-def _constants(graph: Graph) -> list[Tensor]:
-    """The tensors that count as weights, each once, in the order of the file."""
+def _all_weights(graph: Graph) -> tuple[Weights, ...]:
+    """What counts as weights, see `FileFacts`: each tensor once, in the order of the file."""
     read = {index for operator in graph.operators for index in operator.inputs if index >= 0}
-    return [graph.tensors[index] for index in sorted(read) if _is_weights(graph.tensors[index])]
+    tensors = [graph.tensors[index] for index in sorted(read)]
+    counted = [_weights(tensor) for tensor in tensors if _is_weights(tensor)]
+    return tuple(found for found in counted if len(found.shape) > 1 or found.zeros < found.elements)
 
 
 def _is_weights(tensor: Tensor) -> bool:

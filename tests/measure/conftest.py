@@ -19,14 +19,14 @@ def digit_images() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def tflite_nets(tmp_path_factory, digit_images) -> dict[str, Path]:
-    """`plain` in every format, `depthwise` and `pruned` in two, `upsampling` in float32."""
+    """`plain` in every format, `depthwise`, `pruned` and `upsampling` in two."""
     folder = tmp_path_factory.mktemp("nets")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow's own deprecations are no concern of ours
         nets = _networks()
         wanted = [("plain", form) for form in FORMATS]
-        wanted += [(net, form) for net in ("depthwise", "pruned") for form in ("float32", "int8")]
-        wanted += [("upsampling", "float32")]
+        others = ("depthwise", "pruned", "upsampling")
+        wanted += [(net, form) for net in others for form in ("float32", "int8")]
         files = {}
         for net, form in wanted:
             name = form if net == "plain" else f"{net}_{form}"

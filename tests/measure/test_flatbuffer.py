@@ -54,9 +54,10 @@ def test_depthwise_nets_count_one_filter_a_channel(tflite_nets, form):
     assert (facts.params, facts.macs) == (DEPTHWISE_PARAMS, DEPTHWISE_MACS)
 
 
-def test_transposed_convolution_and_matrix_product_count(tflite_nets):
-    facts = inspect(tflite_nets["upsampling_float32"])
-    assert facts.params == 3 * 3 * 4 + 16 * 10  # the zero biases were dropped by the converter
+@pytest.mark.parametrize("form", ["upsampling_float32", "upsampling_int8"])
+def test_transposed_convolution_and_matrix_product_count(tflite_nets, form):
+    facts = inspect(tflite_nets[form])
+    assert facts.params == 3 * 3 * 4 + 16 * 10  # biases of zeros are none, dropped or made up
     assert facts.macs == 64 * 9 * 4 + 4 * 4 * 256 + 16 * 10
 
 
@@ -131,6 +132,33 @@ def test_packed_and_half_precision_weights_are_read(edited, dtype, packed, zeros
     assert weights.zeros == zeros
 
 
+def test_signed_numbers_narrower_than_a_byte_meet_their_zero_point(edited):
+    def narrow(model):
+        kernel, buffer = dense_kernel(model)
+        kernel.type, kernel.shape = schema.TensorType.INT4, [1, 5]
+        kernel.quantization.scale, kernel.quantization.zeroPoint = [0.5], [-1]
+        buffer.data = [0x0F, 0xF1, 0x00]
+
+    (weights,) = (w for w in inspect(edited("int8", narrow)).weights if w.elements == 5)
+    assert weights.zeros == 2
+
+
+def test_a_scalar_of_a_formula_is_no_weight(edited):
+    def make_scalar(model):
+        kernel, buffer = dense_kernel(model)
+        kernel.shape, buffer.data = [], [0, 0, 128, 63]
+
+    def no_longer_dense(model):
+        make_scalar(model)
+        for code in model.operatorCodes:
+            if code.builtinCode == schema.BuiltinOperator.FULLY_CONNECTED:
+                code.builtinCode = schema.BuiltinOperator.MUL
+                code.deprecatedBuiltinCode = schema.BuiltinOperator.MUL
+
+    facts = inspect(edited("float32", no_longer_dense))
+    assert facts.params == PLAIN_PARAMS - 5120
+
+
 def test_elements_a_sparse_tensor_leaves_out_are_zero(edited):
     def thin_out(model):
         kernel, buffer = dense_kernel(model)
@@ -203,6 +231,60 @@ def test_operations_of_ones_own_have_their_name_and_no_macs(edited):
 
     facts = inspect(edited("float32", rename))
     assert (facts.macs, facts.params) == (0, PLAIN_PARAMS)
+
+
+def shape_below_zero(kernel, buffer):
+    kernel.shape = [10, -512]
+
+
+def bytes_missing(kernel, buffer):
+    buffer.data = buffer.data[:-1]
+
+
+def too_many_scales(kernel, buffer):
+    kernel.quantization.scale, kernel.quantization.zeroPoint = [1.0] * 11, [0]
+
+
+def too_few_zero_points(kernel, buffer):
+    kernel.quantization.zeroPoint = [0] * 9
+
+
+def no_such_axis(kernel, buffer):
+    kernel.quantization.quantizedDimension = 2
+
+
+def sparse_yet_longer(kernel, buffer):
+    kernel.sparsity, buffer.data = schema.SparsityParametersT(), [1] * 5121
+
+
+def bytes_beyond_the_end(kernel, buffer):
+    buffer.data, buffer.offset, buffer.size = None, 2**63, 2**63
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (shape_below_zero, r"has shape \(10, -512\)"),
+        (bytes_missing, "5119 stored, 5120 expected"),
+        (too_many_scales, "11 stored, 10 expected"),
+        (too_few_zero_points, "9 stored, 10 expected"),
+        (no_such_axis, "index 2 points outside 2 entries"),
+        (sparse_yet_longer, "5121 stored, 5120 expected"),
+        (bytes_beyond_the_end, "its tables do not hold together"),
+    ],
+)
+def test_tensors_that_contradict_themselves_are_damage(edited, damage, message):
+    with pytest.raises(IntegrityError, match=message):
+        inspect(edited("int8", lambda model: damage(*dense_kernel(model))))
+
+
+@pytest.mark.parametrize("operands", [[0, 99], [-2, 1]])
+def test_operands_that_do_not_exist_are_damage(edited, operands):
+    def misdirect(model):
+        model.subgraphs[0].operators[0].inputs = operands
+
+    with pytest.raises(IntegrityError, match="point outside"):
+        inspect(edited("float32", misdirect))
 
 
 @pytest.mark.parametrize(
