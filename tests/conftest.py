@@ -40,7 +40,9 @@ def call(*arguments, artifacts=None, cwd=ROOT, timeout=300):
     if artifacts is not None:
         command += ["--artifacts", str(artifacts)]
     started = time.monotonic()
-    done = subprocess.run(command, cwd=cwd, check=False, capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run(
+        command, cwd=cwd, check=False, capture_output=True, text=True, timeout=timeout
+    )
     return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
 

@@ -86,7 +86,9 @@ def test_measuring_and_showing_need_no_tensorflow(room):
 def test_front_door_and_engine_load_no_heavy_package():
     modules = ", ".join(["run_pipeline", *ENGINE, "models", "pipeline.data"])
     code = f"import {modules}, sys; print(sorted(set(sys.modules) & {set(HEAVY)}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 

@@ -70,7 +70,7 @@ class Idx:
         images, labels = read_idx(images_file, 3), read_idx(labels_file, 1)
         if len(images) != len(labels):
             raise DataError(
-                f"{labels_file}: {len(labels)} labels, but {len(images)} pictures in {images_file.name}"
+                f"{labels_file}: {len(labels)} labels, {len(images)} pictures in {images_file.name}"
             )
         return images[..., None], labels.astype(np.int64)
 
