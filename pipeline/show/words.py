@@ -61,7 +61,8 @@ def comparison(variant: Variant) -> str | None:
         return None
     same = ""
     if variant.agreement is not None:
-        same = f"gives the same answer as float32 on {numbers.percent(variant.agreement)} of the pictures; "
+        share = numbers.percent(variant.agreement)
+        same = f"gives the same answer as float32 on {share} of the pictures; "
     if variant.drop_pp == 0:
         return f"{same}it reads as many right."
     chance = numbers.chance(variant.mcnemar_p)
