@@ -203,8 +203,9 @@ def test_a_report_written_twice_is_the_same_bytes(report, figures_dir, tmp_path)
 
 
 def test_a_page_of_photographs_stays_under_three_megabytes(make, tmp_path):
+    names = ["alligator", "crocodile"]
     noise = np.random.default_rng(0).integers(0, 256, (24, 224, 224, 3)).astype(np.uint8)
-    wrong = figures.wrong_pictures(noise, np.zeros(24, int), np.eye(2)[[1] * 24], ["a", "b"])
+    wrong = figures.wrong_pictures(noise, np.zeros(24, int), np.eye(2)[[1] * 24], names)
     figures.save(wrong, tmp_path / "wrong_pictures.png")
     named = [{"file": "wrong_pictures.png", "title": "Wrong", "alt": "noise"}]
     render(make(figures=named), tmp_path, tmp_path)
