@@ -31,12 +31,24 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return f"{low}–{high} %"
 
 
+def with_interval(share: float | None, bounds: tuple[float, float] | None) -> str:
+    """An accuracy and its interval in one piece, as `98.61 % [96.8–99.4]`."""
+    if bounds is None:
+        return percent(share)
+    return f"{percent(share)} [{interval(bounds).removesuffix(' %')}]"
+
+
 def points(value: float | None) -> str:
     """Percentage points with their sign, as `+0.28 pp`."""
     if value is None:
         return MISSING
     rounded = round(value, 2)
     return f"{rounded:+.2f} pp" if rounded else "0.00 pp"
+
+
+def spread(share: float | None) -> str:
+    """A standard deviation of shares as `± 0.21 pp`."""
+    return MISSING if share is None else f"± {100 * share:.2f} pp"
 
 
 def size(count: float | None) -> str:

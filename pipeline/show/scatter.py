@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from pipeline.show import numbers
 from pipeline.show.canvas import BLUE, GREY, HEAD, INK, MUTED, SMALL_SIZE, WIDTH, drawn, page, panel
-from pipeline.show.names import cut, plain
+from pipeline.show.names import class_labels
 from pipeline.show.placing import Box, Disc, place_labels, side_by_side
 from pipeline.show.schema import Variant
 
@@ -107,12 +107,13 @@ def _write_labels(
 ) -> None:
     renderer = sheet.figure.canvas.get_renderer()
     texts, sizes = [], []
-    for row in rows:
+    names = class_labels([row.name for row in rows], limit=24)
+    for row, name in zip(rows, names, strict=True):
         best = row.name == recommended
         facts = [numbers.size(row.bytes)]
         if row.latency_us:
             facts.append(numbers.latency(row.latency_us.p50))
-        text = f"{plain(cut(row.name, 24))}\n{' · '.join(facts)}"
+        text = f"{name}\n{' · '.join(facts)}"
         label = sheet.text(
             0,
             0,

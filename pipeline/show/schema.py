@@ -4,114 +4,29 @@ Shares are 0..1 and unrounded. Keys keep the order in which they stand here.
 """
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from pipeline.show import checks
+from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
+from pipeline.show.variant import Latency, Ops, Seeds, Variant
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Interval = Annotated[tuple[Share, Share], AfterValidator(checks.low_before_high)]
-Count = Annotated[int, Field(ge=0)]
-Amount = Annotated[float, Field(ge=0)]
-Facts = Annotated[dict[str, JsonValue], AfterValidator(checks.finite)]
-
-
-class Record(BaseModel):
-    """Frozen; unknown keys, NaN and infinity are refused."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-    )
-
-
-class Latency(Record):
-    """Time of one `invoke` in microseconds over `runs` timed runs."""
-
-    p50: Amount
-    p90: Amount
-    p99: Amount
-    threads: Annotated[int, Field(ge=1)]
-    runs: Annotated[int, Field(ge=1)]
-
-
-class Ops(Record):
-    """How many operators of the file compute in which number format."""
-
-    int8: Count
-    float32: Count
-    other: Count
-
-
-class Seeds(Record):
-    """Accuracy over `n` seeds."""
-
-    n: Annotated[int, Field(ge=1)]
-    mean: Share
-    sd: Amount
-
-
-class Variant(Record):
-    """One way of shrinking the model; a row that is not `ok` says why in `reason`.
-
-    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`.
-    """
-
-    name: Annotated[str, Field(min_length=1)]
-    status: Literal["ok", "failed", "refused"]
-    reason: str | None = None
-    file: str | None = None
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    bytes: Count | None = None
-    gzip_bytes: Count | None = None
-    params: Count | None = None
-    nonzero_params: Count | None = None
-    macs: Count | None = None
-    accuracy: Share | None = None
-    accuracy_ci95: Interval | None = None
-    validation_accuracy: Share | None = None
-    drop_pp: Annotated[float, Field(ge=-100, le=100)] | None = None
-    agreement: Share | None = None
-    mcnemar_p: Share | None = None
-    latency_us: Latency | None = None
-    latency_ratio: Amount | None = None
-    arena_bytes: Count | None = None
-    ops: Ops | None = None
-    seeds: Seeds | None = None
-
-    @model_validator(mode="after")
-    def _says_what_its_status_promises(self) -> Self:
-        if self.status != "ok" and not self.reason:
-            raise ValueError(f"variant {self.name} is {self.status}: its reason is missing")
-        needed = ("file", "bytes", "accuracy", "accuracy_ci95")
-        missing = [name for name in needed if getattr(self, name) is None]
-        if self.status == "ok" and missing:
-            raise ValueError(f"variant {self.name} is ok, yet lacks {', '.join(missing)}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _leave_out_seeds_of_a_single_run(
-        self, serialize: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        row: dict[str, Any] = serialize(self)
-        if self.seeds is None:
-            row.pop("seeds", None)
-        return row
+__all__ = [
+    "ClassScore",
+    "Dataset",
+    "Evaluation",
+    "Latency",
+    "Model",
+    "Ops",
+    "Picture",
+    "Report",
+    "Seeds",
+    "Stage",
+    "Training",
+    "Variant",
+    "json_schema",
+]
 
 
 class Dataset(Record):

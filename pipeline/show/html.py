@@ -1,0 +1,108 @@
+"""report.html: one file that needs no network, and runs no script but its own."""
+
+import base64
+import hashlib
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from pipeline.errors import IntegrityError
+from pipeline.show import numbers, words
+from pipeline.show.canvas import DPI
+from pipeline.show.places import figures_by_place, recipe
+from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
+from pipeline.show.schema import Picture, Report
+
+# Sheets of photographs make large PNGs; above this they go in as WebP, at a fifth of the bytes.
+_LARGE_PNG = 200_000
+_CSS_DPI = 96
+
+
+class Inlined(NamedTuple):
+    """A figure as the page holds it; width and height in CSS pixels."""
+
+    file: str
+    title: str
+    alt: str
+    uri: Markup
+    width: int
+    height: int
+
+
+def to_html(report: Report, figures_dir: Path) -> str:
+    """The text of `report.html`, with the figures of `figures_dir` inside.
+
+    Raises:
+        IntegrityError: a figure the report names is not there or is no PNG.
+    """
+    environment = Environment(
+        loader=PackageLoader("pipeline.show"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    style, script = (_source(environment, name) for name in ("report.css", "report.js"))
+    rows = table(report)
+    places = figures_by_place(report).items()
+    file, command = words.again(report)
+    return environment.get_template("report.html").render(
+        report=report,
+        rows=rows,
+        answer=measured(ANSWER, rows),
+        details=measured(DETAILS, rows),
+        figures={place: [_inline(figures_dir, one) for one in some] for place, some in places},
+        numbers=numbers,
+        words=words,
+        classes=classes_by_weakness(report),
+        recipe_file=file,
+        recipe=recipe(report),
+        command=command,
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+    )
+
+
+def _source(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _policy(style: str, script: str) -> str:
+    """A content security policy under which nothing loads and only our own two blocks act."""
+    css, js = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{css}'; script-src 'sha256-{js}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _inline(figures_dir: Path, picture: Picture) -> Inlined:
+    path = figures_dir / picture.file
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            width, height = image.size
+            kind, data = ("png", data) if len(data) <= _LARGE_PNG else _smaller(image, data)
+    except OSError as error:
+        raise IntegrityError(f"{path}: the report names this figure, but: {error}") from error
+    uri = Markup(f"data:image/{kind};base64,{base64.b64encode(data).decode()}")
+    scale = _CSS_DPI / DPI
+    return Inlined(
+        picture.file, picture.title, picture.alt, uri, round(width * scale), round(height * scale)
+    )
+
+
+def _smaller(image: Image.Image, png: bytes) -> tuple[str, bytes]:
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "WEBP", quality=86, method=4)
+    webp = buffer.getvalue()
+    return ("webp", webp) if len(webp) < len(png) else ("png", png)

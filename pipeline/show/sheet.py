@@ -1,0 +1,32 @@
+"""report.csv: a row a variant, with nothing in it that a spreadsheet would run."""
+
+import pandas as pd
+
+from pipeline.show.rows import flat
+from pipeline.show.schema import Report
+
+# What makes a spreadsheet take a cell for a formula, also in the wide forms of East Asian input.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def to_csv(report: Report) -> str:
+    """The rows of `report` as text; numbers unrounded, what was not measured left empty."""
+    rows = [
+        {**flat(variant), "recommended": variant.name == report.recommended}
+        for variant in report.variants
+    ]
+    columns = list(rows[0]) if rows else ["name"]
+    frame = pd.DataFrame(
+        [[_inert(row[column]) for column in columns] for row in rows],
+        columns=columns,
+        # Without this pandas would turn a column of whole numbers with one gap into floats.
+        dtype=object,
+    )
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _inert(cell: object) -> object:
+    """`cell`, or, where its text would start a formula, that text behind an apostrophe."""
+    if isinstance(cell, str) and (cell.startswith(_FORMULA) or cell.lstrip().startswith(_FORMULA)):
+        return f"'{cell}"
+    return cell

@@ -1,0 +1,121 @@
+"""What the numbers mean, in plain sentences; page, Markdown and terminal say the same ones."""
+
+import json
+import shlex
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from pipeline.show import numbers
+from pipeline.show.rows import bytes_ratio
+from pipeline.show.schema import Report, Variant
+
+_SIGNIFICANT = 0.05
+
+
+def headline(report: Report) -> str:
+    """The answer in a line: `Ship int8: 98.61 % [96.8–99.4], 31.0 kB (0.27×), 12.1 µs (0.40×)`."""
+    best = report.best
+    if best is None:
+        return "No variant to ship"
+    parts = [
+        numbers.with_interval(best.accuracy, best.accuracy_ci95),
+        _with_ratio(numbers.size(best.bytes), bytes_ratio(report, best)),
+    ]
+    if best.latency_us:
+        parts.append(_with_ratio(numbers.latency(best.latency_us.p50), best.latency_ratio))
+    return f"Ship {best.name}: {', '.join(parts)}"
+
+
+def _with_ratio(text: str, ratio: float | None) -> str:
+    return text if ratio is None else f"{text} ({numbers.ratio(ratio)})"
+
+
+def how_sure(report: Report) -> list[str]:
+    """What the number of test pictures and of seeds allows to claim."""
+    test = numbers.count(report.dataset.test)
+    lines = [
+        f"Measured on {test} test pictures that neither training nor any choice had looked at."
+    ]
+    shown = report.best or report.reference
+    if shown and shown.accuracy_ci95:
+        low, high = (numbers.percent(end, 1) for end in shown.accuracy_ci95)
+        lines.append(
+            f"{shown.name} read {numbers.percent(shown.accuracy)} of them right. On new pictures "
+            f"of the same kind, expect between {low} and {high} (95 % interval)."
+        )
+    seeds = max((row.seeds.n for row in report.variants if row.seeds), default=1)
+    if seeds == 1:
+        lines.append(
+            "This is one training run. Another seed can move the accuracy by as much as "
+            "shrinking did."
+        )
+    else:
+        lines.append(f"The whole chain ran with {seeds} seeds; the table gives mean and spread.")
+    return lines
+
+
+def comparison(variant: Variant) -> str | None:
+    """How a variant's answers differ from those of float32, and whether that can be luck."""
+    if variant.status != "ok" or variant.name == "float32" or variant.mcnemar_p is None:
+        return None
+    same = ""
+    if variant.agreement is not None:
+        share = numbers.percent(variant.agreement)
+        same = f"gives the same answer as float32 on {share} of the pictures; "
+    if variant.drop_pp == 0:
+        return f"{same}it reads as many right."
+    chance = numbers.chance(variant.mcnemar_p)
+    if variant.mcnemar_p >= _SIGNIFICANT:
+        return f"{same}the difference in accuracy may well be luck (McNemar p = {chance})."
+    better = (variant.drop_pp or 0) < 0
+    sign = "better" if better else "worse"
+    told = chance if chance.startswith("<") else f"= {chance}"
+    return f"{same}it is {sign}, and hardly by luck (McNemar p {told})."
+
+
+def how_measured(report: Report) -> list[str]:
+    """How latency was taken, as far as the rows tell, and what it cannot tell."""
+    timed = [row.latency_us for row in report.variants if row.latency_us]
+    lines = []
+    if timed:
+        threads = _span([latency.threads for latency in timed])
+        runs = _span([latency.runs for latency in timed])
+        lines.append(
+            f"Latency is one picture through the file with LiteRT: the median of {runs} timed "
+            f"runs on {threads} thread{'' if threads == '1' else 's'}."
+        )
+    lines.append(
+        "It was taken on the computer below. x86 figures are not a phone's: trust the ratios "
+        "more than the microseconds, and measure on the phone before promising any."
+    )
+    return lines
+
+
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return numbers.count(low) if low == high else f"{numbers.count(low)}–{numbers.count(high)}"
+
+
+def settings(report: Report, section: str) -> Mapping[str, JsonValue]:
+    """One section of the run's settings; empty where there is none."""
+    found = report.config.get(section)
+    return found if isinstance(found, dict) else {}
+
+
+def fact(value: JsonValue) -> str:
+    """Any JSON value on one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def named(name: str, value: JsonValue) -> tuple[str, str]:
+    """A fact as label and text: `memory_bytes` reads `memory` and `8.32 GB`."""
+    if name.endswith("_bytes") and isinstance(value, int):
+        return name.removesuffix("_bytes").replace("_", " "), numbers.size(value)
+    return name.replace("_", " "), fact(value)
+
+
+def again(report: Report) -> tuple[str, str]:
+    """The file to save the settings in, and the command that repeats the run with it."""
+    file = f"{report.name}.yaml"
+    return file, f"python run_pipeline.py run {shlex.quote(file)}"

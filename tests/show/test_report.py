@@ -1,0 +1,237 @@
+"""The four files of a report say the same, to the digit, and are safe to open."""
+
+import base64
+import csv
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from pipeline.errors import IntegrityError
+from pipeline.show import figures, numbers
+from pipeline.show.report import render
+from pipeline.show.rows import ANSWER, DETAILS, flat
+
+LOADS = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags, visible text, and the measured values by row."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.row: dict[str, tuple[str, str]] = {}
+        self.rows: dict[str, dict[str, tuple[str, str]]] = {}
+        self._cell: tuple[str, str] | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        facts = dict(attrs)
+        self.tags.append((tag, facts))
+        if tag == "tr":
+            self.row = self.rows.setdefault(facts.get("data-variant") or "", {})
+        if "data-value" in facts:
+            self._cell = (facts["data-key"], facts["data-value"])
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self._cell:
+            key, value = self._cell
+            self.row.setdefault(key, (value, data.strip()))
+            self._cell = None
+
+    def with_tag(self, wanted: str) -> list[dict[str, str | None]]:
+        return [facts for tag, facts in self.tags if tag == wanted]
+
+
+@pytest.fixture
+def rendered(report, figures_dir, tmp_path):
+    render(report, figures_dir, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def attacked(hostile, figures_dir, tmp_path):
+    render(hostile, figures_dir, tmp_path)
+    return tmp_path
+
+
+def markdown_rows(text: str) -> dict[str, dict[str, str]]:
+    """Cells by variant and heading, of all tables that start with `variant`."""
+    found: dict[str, dict[str, str]] = {}
+    headings: list[str] = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells[:1] == ["variant"]:
+            headings = cells
+        elif not cells:
+            headings = []
+        elif headings and not cells[0].startswith("---"):
+            name = cells[0].removesuffix(" (ship)")
+            found.setdefault(name, {}).update(zip(headings, cells, strict=True))
+    return found
+
+
+def test_json_and_csv_hold_the_same_unrounded_values(rendered, report):
+    with (rendered / "report.csv").open(encoding="utf-8", newline="") as stream:
+        table = {row["name"]: row for row in csv.DictReader(stream)}
+    assert list(table) == ["float32", "int8", "prune+int8", "qat"]
+    for variant in report.variants:
+        for key, value in flat(variant).items():
+            text = table[variant.name][key]
+            if value is None:
+                assert text == ""
+            else:
+                assert type(value)(text) == value, key
+    assert [name for name, row in table.items() if row["recommended"] == "True"] == ["int8"]
+
+
+def test_html_carries_the_unrounded_value_beside_what_is_read(rendered, report):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    written = json.loads((rendered / "report.json").read_text(encoding="utf-8"))
+    for variant, raw in zip(report.variants[:3], written["variants"], strict=False):
+        row = page.rows[variant.name]
+        for column in (*ANSWER, *DETAILS):
+            value = flat(variant).get(column.key)
+            if value is not None:
+                assert row[column.key] == (str(value), column.show(value))
+        assert float(row["accuracy"][0]) == raw["accuracy"]
+        assert int(row["bytes"][0]) == raw["bytes"]
+
+
+def test_markdown_reads_as_the_page_does(rendered, report):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    table = markdown_rows((rendered / "report.md").read_text(encoding="utf-8"))
+    for variant in report.variants[:3]:
+        for column in (*ANSWER, *DETAILS):
+            if column.key in page.rows[variant.name]:
+                read = page.rows[variant.name][column.key][1]
+                cell = table[variant.name][column.heading]
+                assert cell.startswith(read.replace("<", "&lt;")), column.key
+        wanted = numbers.with_interval(variant.accuracy, variant.accuracy_ci95)
+        assert table[variant.name]["accuracy"] == wanted
+
+
+def test_a_failed_variant_keeps_its_row_and_its_reason(rendered):
+    page = (rendered / "report.html").read_text(encoding="utf-8")
+    assert 'data-variant="qat" data-status="failed"' in page
+    assert "out of luck" in page
+    assert "| qat | failed: out of luck |" in (rendered / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_page_loads_nothing_from_outside(attacked):
+    text = (attacked / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    for tag, facts in page.tags:
+        for name, value in facts.items():
+            assert name not in LOADS or (tag == "img" and value.startswith("data:image/")), tag
+            assert not name.startswith("on"), f"{tag} {name}"
+    assert not {"link", "iframe", "object", "base", "form", "embed"} & {tag for tag, _ in page.tags}
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_page_lets_the_browser_run_only_its_own_script(rendered):
+    text = (rendered / "report.html").read_text(encoding="utf-8")
+    policy = Page(text).with_tag("meta")[1]["content"] or ""
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+        block = text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        digest = base64.b64encode(hashlib.sha256(block.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"\sstyle=", text)
+
+
+def test_hostile_names_are_text_on_the_page(attacked):
+    page = Page((attacked / "report.html").read_text(encoding="utf-8"))
+    assert len(page.with_tag("script")) == 1
+    assert len(page.with_tag("style")) == 1
+    assert len(page.with_tag("img")) == 2
+    assert any("<script>alert(1)</script>" in text for text in page.texts)
+    assert "@SUM(A1)" in page.rows
+
+
+def test_hostile_names_are_text_in_a_spreadsheet(attacked):
+    with (attacked / "report.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[2]["name"] == "'@SUM(A1)"
+    assert rows[3]["reason"].startswith("'=cmd")
+    cells = [cell for row in rows for cell in row.values()]
+    assert not [cell for cell in cells if cell[:1] in ("=", "@", "\t", "\r")]
+
+
+def test_negative_numbers_stay_numbers_in_a_spreadsheet(attacked, hostile):
+    with (attacked / "report.csv").open(encoding="utf-8", newline="") as stream:
+        gain = list(csv.DictReader(stream))[2]["drop_pp"]
+    assert float(gain) == hostile.variants[2].drop_pp
+    assert gain.startswith("-0.27")
+
+
+def test_hostile_names_are_text_in_markdown(attacked):
+    text = (attacked / "report.md").read_text(encoding="utf-8")
+    outside, fence, _ = text.partition("`````yaml")
+    assert fence, "the fence must be longer than any inside it"
+    assert "<" not in outside
+    assert r"\[x\](javascript" in outside
+    assert r"a\|b c" in outside
+    assert markdown_rows(text)["@SUM(A1)"]["size"] == "36.1 kB"
+
+
+def test_every_table_of_the_markdown_is_rectangular(attacked):
+    lines = (attacked / "report.md").read_text(encoding="utf-8").splitlines()
+    width = 0
+    for line in lines:
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert cells == width or not (cells and width), line
+        width = cells
+
+
+def test_a_report_written_twice_is_the_same_bytes(report, figures_dir, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        render(report, figures_dir, tmp_path / name)
+    for kind in ("html", "md", "json", "csv"):
+        first, second = (tmp_path / name / f"report.{kind}" for name in "ab")
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_page_of_photographs_stays_under_three_megabytes(make, tmp_path):
+    names = ["alligator", "crocodile"]
+    noise = np.random.default_rng(0).integers(0, 256, (24, 224, 224, 3)).astype(np.uint8)
+    wrong = figures.wrong_pictures(noise, np.zeros(24, int), np.eye(2)[[1] * 24], names)
+    figures.save(wrong, tmp_path / "wrong_pictures.png")
+    named = [{"file": "wrong_pictures.png", "title": "Wrong", "alt": "noise"}]
+    render(make(figures=named), tmp_path, tmp_path)
+    assert (tmp_path / "wrong_pictures.png").stat().st_size > 3_000_000
+    assert (tmp_path / "report.html").stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_a_figure_that_is_missing_or_broken_is_named(report, tmp_path, content):
+    if content:
+        (tmp_path / "training_curves.png").write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"training_curves\.png"):
+        render(report, tmp_path, tmp_path)
+
+
+def test_every_figure_has_its_alt_text_and_size(rendered):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    (shown, _enlarged) = page.with_tag("img")
+    assert shown["alt"] == "Loss falls."
+    assert int(shown["width"] or 0) == 576
+
+
+def test_a_bare_report_renders(make, tmp_path):
+    bare = make(
+        variants=[], recommended=None, recommended_reason=None, stages=[], evaluation=None,
+        training=None, augmentation=[], figures=[], notes=[], config={}, machine={}, versions={},
+    )  # fmt: skip
+    render(bare, tmp_path, tmp_path)
+    assert "No variant to ship" in (tmp_path / "report.html").read_text(encoding="utf-8")
