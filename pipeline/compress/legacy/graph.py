@@ -12,6 +12,8 @@ from pipeline.compress.legacy.layers import twin_layer
 from pipeline.compress.legacy.weights import hand_over
 from pipeline.errors import ConversionError
 
+MOST_NAMED = 8
+
 
 def mirror(model: keras.Model) -> Any:
     """Return a tf_keras model that computes what `model` computes, with its weights copied.
@@ -22,7 +24,7 @@ def mirror(model: keras.Model) -> Any:
     Keras 3 lets `fit` and `predict` override it (keras#20285), so the twin listens to them too.
 
     Raises:
-        ConversionError: naming every layer that has no twin, before anything is built.
+        ConversionError: naming the layers that have no twin, before anything is built.
     """
     return _Mirror(model).run()
 
@@ -69,15 +71,17 @@ class _Mirror:
 
     def _make_layers(self) -> None:
         """Make every layer's twin, or name all those that have none."""
-        refusals: list[str] = []
+        refusals: dict[str, None] = {}
         for graph in (self.model, *_inner_models(self.model)):
             for operation in _graph(graph).operations:
                 try:
                     self._make_layer(operation)
                 except ConversionError as error:
-                    refusals.append(str(error))
+                    refusals[str(error)] = None
         if refusals:
-            raise ConversionError("cannot mirror the model: " + "; ".join(dict.fromkeys(refusals)))
+            said, unsaid = list(refusals)[:MOST_NAMED], len(refusals) - MOST_NAMED
+            rest = f"; and {unsaid} more" if unsaid > 0 else ""
+            raise ConversionError(f"cannot mirror the model: {'; '.join(said)}{rest}")
 
     def _make_layer(self, operation: Any) -> None:
         if isinstance(operation, keras.layers.InputLayer):

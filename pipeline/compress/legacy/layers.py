@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 import tf_keras
-from keras.src.applications import convnext
+from keras.src.applications import convnext, inception_resnet_v2
 from tf_keras.src.applications import convnext as legacy_convnext
+from tf_keras.src.applications import inception_resnet_v2 as legacy_inception_resnet_v2
 
 from pipeline.compress.legacy.activations import twin_activation
 from pipeline.errors import ConversionError
@@ -37,9 +38,10 @@ class LayerNormalization(tf_keras.layers.LayerNormalization):  # type: ignore[mi
 TWINS: Mapping[type, type] = {
     **{getattr(keras.layers, name): getattr(tf_keras.layers, name) for name in SAME_NAME},
     keras.layers.LayerNormalization: LayerNormalization,
-    # keras.applications keeps these two beside ConvNeXt instead of in keras.layers.
+    # keras.applications keeps these beside their networks instead of in keras.layers.
     convnext.LayerScale: legacy_convnext.LayerScale,
     convnext.StochasticDepth: legacy_convnext.StochasticDepth,
+    inception_resnet_v2.CustomScaleLayer: legacy_inception_resnet_v2.CustomScaleLayer,
 }
 
 # What only Keras 3 knows: with this value the setting does nothing, so it may be left out.

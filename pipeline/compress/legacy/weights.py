@@ -68,11 +68,13 @@ def check_parity(model: keras.Model, twin: Any, images: Any, tolerance: float = 
     Raises:
         ConversionError: the difference is above `tolerance`, or an output is not finite.
     """
-    count = len(keras.tree.flatten(images)[0])
+    arrays = keras.tree.flatten(images)
+    # Keras 3 warns when one array comes bare where its graph was made from a list of one.
+    structure = getattr(model, "_functional", model)._inputs_struct
     largest = 0.0
-    for start in range(0, count, PICTURES_AT_ONCE):
-        batch = keras.tree.map_structure(
-            lambda array, start=start: array[start : start + PICTURES_AT_ONCE], images
+    for start in range(0, len(arrays[0]), PICTURES_AT_ONCE):
+        batch = keras.tree.pack_sequence_as(
+            structure, [array[start : start + PICTURES_AT_ONCE] for array in arrays]
         )
         ours, theirs = (
             [np.asarray(output) for output in keras.tree.flatten(net(batch, training=False))]

@@ -136,6 +136,13 @@ def test_a_list_of_inputs_stays_a_list(digits, shake):
     assert check_parity(model, mirror(model), [images[:9], images[9:18]]) == 0.0
 
 
+def test_a_list_of_one_input_is_as_good_as_the_input(digits):
+    images, _ = digits
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model([inputs], [L.Flatten()(inputs)])
+    assert check_parity(model, mirror(model), images[:9]) == 0.0
+
+
 def test_a_sequential_model_is_mirrored(digits, shake):
     images, _ = digits
     model = keras.Sequential([keras.Input((8, 8, 1)), L.Conv2D(3, 3), L.Flatten(), L.Dense(2)])
@@ -220,6 +227,14 @@ def test_all_layers_without_twin_are_named_at_once():
     model = keras.Model(images, inner(L.Lambda(lambda x: x, name="trick")(images)))
     with pytest.raises(ConversionError, match=r"'trick' \(Lambda\).*'deep' \(Mine\)"):
         mirror(model)
+
+
+def test_a_long_list_of_refused_layers_is_cut_short():
+    images = x = keras.Input((8, 8, 1))
+    for index in range(20):
+        x = Mine(name=f"own_{index}")(x)
+    with pytest.raises(ConversionError, match=r"; and 12 more$"):
+        mirror(keras.Model(images, x))
 
 
 def test_a_sequential_without_input_shape_is_refused():

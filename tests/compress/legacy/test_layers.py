@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
-from keras.src.applications import convnext
+from keras.src.applications import convnext, inception_resnet_v2
 
 from pipeline.compress.legacy import check_parity, mirror
 from pipeline.compress.legacy.layers import SAME_NAME, TWINS
@@ -63,7 +63,12 @@ ONE_INPUT = [
 ]
 TWO_INPUTS = [
     *(L.Add(), L.Subtract(), L.Multiply(), L.Average(), L.Maximum(), L.Minimum()),
-    *(L.Concatenate(), L.Concatenate(axis=1), L.Dot(axes=3)),
+    *(
+        inception_resnet_v2.CustomScaleLayer(0.3),
+        L.Concatenate(),
+        L.Concatenate(axis=1),
+        L.Dot(axes=3),
+    ),
 ]
 
 

@@ -84,8 +84,8 @@ def test_four_of_five_weights_become_zero_and_the_model_still_reads_digits(train
     assert isinstance(pruned.model, keras.Model)
     assert type(small_net()) is type(pruned.model)
     assert keras.config.floatx() == "float32"
-    statistics = pruned.model.get_layer("conv1").output  # a graph that can be built upon
-    assert keras.Model(pruned.model.inputs, statistics)(images[:2]).shape == (2, 8, 8, 12)
+    features = pruned.model.get_layer("conv1").output  # a graph that can be built upon
+    assert keras.Model(pruned.model.input, features)(images[:2]).shape == (2, 8, 8, 16)
 
 
 def test_moving_statistics_come_back_too(trained, fit, digits):
