@@ -32,14 +32,14 @@ class BestWeights:
         super().__init__()
         self.first, self.patience = first, patience
         self.epoch: int | None = None
-        self._score: tuple[float, float] | None = None
+        self.score: tuple[float, float] | None = None
         self._weights: list[Any] = []
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Compare, keep, and stop when `patience` epochs brought nothing better."""
         score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
-        if epoch >= self.first and (self._score is None or score > self._score):
-            self.epoch, self._score = epoch, score
+        if epoch >= self.first and (self.score is None or score > self.score):
+            self.epoch, self.score = epoch, score
             self._weights = self.model.get_weights()
         elif self.patience and self.epoch is not None and epoch - self.epoch >= self.patience:
             self.model.stop_training = True
@@ -76,10 +76,9 @@ class StopOnNaN:
 class ShowProgress:
     """One bar for the whole fit on a terminal; a line every few epochs elsewhere."""
 
-    def __init__(self, epochs: int, name: str) -> None:
+    def __init__(self, epochs: int, name: str, best: "BestWeights") -> None:
         super().__init__()
-        self.epochs, self.name = epochs, name
-        self._best = 0.0
+        self.epochs, self.name, self.best = epochs, name, best
         self._bar = bar()
         self._task: Any = None
         self._started = self._said = time.monotonic()
@@ -92,10 +91,9 @@ class ShowProgress:
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Move on, with this epoch's figures and the best so far."""
-        self._best = max(self._best, logs["val_accuracy"])
-        note = (
-            f"loss {logs['loss']:.4f}  validation {logs['val_accuracy']:.4f}  best {self._best:.4f}"
-        )
+        note = f"loss {logs['loss']:.4f}  validation {logs['val_accuracy']:.4f}"
+        if self.best.score is not None:
+            note += f"  best {self.best.score[0]:.4f}"
         self._bar.update(self._task, completed=epoch + 1, note=note)
         now = time.monotonic()
         if not console.is_terminal and (now - self._said > 10 or epoch + 1 == self.epochs):

@@ -88,7 +88,7 @@ def fit(
     )
     best = make(BestWeights, api, first_best, settings.patience)
     watchers = [*callbacks, best, make(StopOnNaN, api)]
-    watchers.append(make(ShowProgress, api, settings.epochs, "training"))
+    watchers.append(make(ShowProgress, api, settings.epochs, "training", best))
     if log_dir is not None:
         watchers.append(api.callbacks.TensorBoard(str(log_dir), write_graph=False))
     done = model.fit(

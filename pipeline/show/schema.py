@@ -50,12 +50,11 @@ class Model(Record):
 
 
 class Stage(Record):
-    """One step of the run; `cached` ones cost the seconds of an earlier run."""
+    """One step of the run, and the seconds it took when it ran."""
 
     name: str
     key: str
     seconds: Amount
-    cached: bool
 
 
 class ClassScore(Record):

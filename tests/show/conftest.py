@@ -95,7 +95,7 @@ def facts() -> dict[str, Any]:
         "recommended": "int8",
         "recommended_reason": "Smallest within budget.",
         "gates": [],
-        "stages": [{"name": "train", "key": "k" * 64, "seconds": 41.2, "cached": False}],
+        "stages": [{"name": "train", "key": "k" * 64, "seconds": 41.2}],
         "evaluation": {
             "split": "test",
             "accuracy": 356 / 360,
