@@ -112,15 +112,14 @@ class Prune(Fit):
     """Magnitude pruning while fine-tuning; what is not given here comes from `train`."""
 
     epochs: Count = 6
-    learning_rate: Positive = Field(0.001, description="left out: half of train.learning_rate")
-    warmup_epochs: NotNegative = 0.0
+    warmup_epochs: NotNegative = 0.5
     steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
     sparsity: Share = Field(
         0.8, gt=0, description="share of zeros in each pruned kernel at the end"
     )
     ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
     begin: Share = Field(0.0, description="share of the run after which pruning starts")
-    end: Share = Field(0.6, gt=0, description="share of the run at which all zeros are there")
+    end: Share = Field(0.5, gt=0, description="share of the run at which all zeros are there")
     exclude: tuple[str, ...] = Field((), description="patterns of layer names left dense")
     presets: Mapping[str, Options] = Field({}, description="`prune.NAME` in a variant takes these")
 
@@ -148,7 +147,6 @@ class Prune(Fit):
         """Fill what the recipe does not say of this section from its `train` section."""
         shared = set(Fit.model_fields) - {"epochs", "warmup_epochs", "steps_per_execution", "seed"}
         values = {name: getattr(train, name) for name in shared}
-        values["learning_rate"] = train.learning_rate / 2
         said = self.model_dump(include=self.model_fields_set)
         return self.model_copy(update=values | said | {"presets": {}})
 

@@ -42,7 +42,7 @@ def resolved(made, step):
         ("quantize.format=int8", "quantize.format is not set in a recipe"),
         ("train.seed=3", "train.seed is not set in a recipe: it is `seed` at the top"),
         ("prune.sparsity=1.2", "prune.sparsity: input should be less than 1, not 1.2"),
-        ("prune.begin=0.7", "prune: begin 0.7 is not before end 0.6"),
+        ("prune.begin=0.7", "prune: begin 0.7 is not before end 0.5"),
         ("prune.steps_per_execution=4", "prune.steps_per_execution: input should be 1"),
         ("variants=[int9]", "variants: 'int9': 'int9' is no format"),
         ("variants=[prnue+int8]", "unknown transform 'prnue': did you mean 'prune'?"),
@@ -80,7 +80,7 @@ def test_float32_is_always_there_and_first():
 def test_prune_takes_from_train_what_it_is_not_told():
     made = config("train.batch=17", "train.optimizer=sgd", "train.learning_rate=0.4")
     prune = resolved(made, "prune(prune)")
-    assert (prune.batch, prune.optimizer, prune.learning_rate) == (17, "sgd", 0.2)
+    assert (prune.batch, prune.optimizer, prune.learning_rate) == (17, "sgd", 0.4)
     told = resolved(
         config("train.batch=17", "prune.batch=5", "prune.learning_rate=0.3"), "prune(prune)"
     )
