@@ -53,4 +53,5 @@ def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Mo
         front = keras.layers.Normalization(
             mean=mean.tolist(), variance=floor.tolist(), name="standardize"
         )
-    return keras.Model(pixels, core.call(front(pixels)), name=core.name)
+    probabilities = keras.Function(core.input, core.output).call(front(pixels))
+    return keras.Model(pixels, probabilities, name=core.name)

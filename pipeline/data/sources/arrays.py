@@ -60,7 +60,7 @@ class Arrays:
 
     def _read(self) -> dict[str, NDArray[np.generic]]:
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except ValueError as error:
             if "allow_pickle" in str(error):

@@ -104,18 +104,20 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _download(name: str) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Fetch a data set through tensorflow-datasets, as whole arrays."""
+    """Fetch a data set through tensorflow-datasets, and read it as a stream into whole arrays."""
     import tensorflow_datasets as tfds
 
     try:
-        loaded: Any = tfds.load(name, split=list(PARTS), batch_size=-1, as_supervised=True)
+        loaded: Any = tfds.load(name, split=list(PARTS), as_supervised=True)
     except Exception as error:  # tfds raises whatever its transport raises
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{name}: not at {DEBIAN}, and tensorflow-datasets cannot fetch it ({reason}); install "
             f"Debian's dataset-fashion-mnist, or give ingest.path a folder of IDX files"
         ) from error
-    return {
-        part: (images.numpy(), labels.numpy().astype(np.int64))
-        for part, (images, labels) in zip(PARTS, loaded, strict=True)
-    }
+    parts = {}
+    for part, stream in zip(PARTS, loaded, strict=True):
+        batches = list(tfds.as_numpy(stream.batch(1024)))
+        images, labels = (np.concatenate(column) for column in zip(*batches, strict=True))
+        parts[part] = (images, labels.astype(np.int64))
+    return parts
