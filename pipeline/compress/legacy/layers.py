@@ -97,21 +97,9 @@ def _slope(_: keras.layers.Layer, config: dict[str, Any]) -> None:
     config["alpha"] = config.pop("negative_slope")
 
 
-def _seed(layer: keras.layers.Layer, config: dict[str, Any]) -> None:
-    # A layer without a seed drew one when it was made, and its `.keras` file keeps it. The twin
-    # carries on from that one, so its noise does not depend on what the process did before.
-    generator = getattr(layer, "seed_generator", None)
-    config["seed"] = None if generator is None else int(generator.state[0])
-
-
 ADAPTATIONS: Mapping[type, Callable[[keras.layers.Layer, dict[str, Any]], None]] = {
     keras.layers.BatchNormalization: _unfused,
     keras.layers.LeakyReLU: _slope,
-    keras.layers.Dropout: _seed,
-    keras.layers.SpatialDropout2D: _seed,
-    keras.layers.AlphaDropout: _seed,
-    keras.layers.GaussianDropout: _seed,
-    keras.layers.GaussianNoise: _seed,
 }
 
 

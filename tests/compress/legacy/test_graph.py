@@ -161,6 +161,18 @@ def test_frozen_layers_stay_frozen(digits):
     assert not backbone.get_layer("inner").get_layer("bn").trainable
 
 
+def test_mixed_precision_comes_along(digits, shake):
+    images, _ = digits
+    inputs = keras.Input((8, 8, 1))
+    x = L.Conv2D(3, 3, dtype="mixed_bfloat16")(L.Rescaling(1 / 255)(inputs))
+    x = L.BatchNormalization(dtype="mixed_bfloat16")(x)
+    model = shake(keras.Model(inputs, L.Dense(2)(L.Flatten()(x))))
+    twin = mirror(model)
+    assert twin.layers[2].compute_dtype == "bfloat16"
+    assert twin.layers[2].kernel.dtype == "float32"
+    assert check_parity(model, twin, images[:20]) == 0.0
+
+
 def test_the_twin_shares_no_memory_with_the_model(digits, shake):
     images, _ = digits
     model = shake(classifier(plain, images))
