@@ -241,6 +241,24 @@ def test_all_layers_without_twin_are_named_at_once():
         mirror(model)
 
 
+def test_a_sparse_input_is_refused_by_name():
+    images = keras.Input((8,), sparse=True, name="few")
+    with pytest.raises(ConversionError, match=r"'few' \(InputLayer\) is not dense"):
+        mirror(keras.Model(images, L.Dense(2)(images)))
+
+
+def test_a_quantized_layer_is_refused_by_name():
+    model = keras.Sequential([keras.Input((8,)), L.Dense(2, name="head")])
+    model.quantize("int8")
+    with pytest.raises(ConversionError, match=r"'head' \(Dense\) is quantized"):
+        mirror(model)
+
+
+def test_a_subclassed_model_is_refused():
+    with pytest.raises(ConversionError, match=r"'sub' \(MyModel\) is subclassed"):
+        mirror(MyModel(name="sub"))
+
+
 def test_a_long_list_of_refused_layers_is_cut_short():
     images = x = keras.Input((8, 8, 1))
     for index in range(20):
