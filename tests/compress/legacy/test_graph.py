@@ -249,7 +249,7 @@ def test_a_sparse_input_is_refused_by_name():
 
 def test_a_quantized_layer_is_refused_by_name():
     model = keras.Sequential([keras.Input((8,)), L.Dense(2, name="head")])
-    model.quantize("int8")
+    model.get_layer("head").quantize("int8")
     with pytest.raises(ConversionError, match=r"'head' \(Dense\) is quantized"):
         mirror(model)
 
