@@ -248,8 +248,9 @@ def test_a_sparse_input_is_refused_by_name():
 
 
 def test_a_quantized_layer_is_refused_by_name():
-    model = keras.Sequential([keras.Input((8,)), L.Dense(2, name="head")])
-    model.get_layer("head").quantize("int8")
+    model = keras.Sequential(
+        [keras.Input((8,)), L.Dense(2, dtype="int8_from_float32", name="head")]
+    )
     with pytest.raises(ConversionError, match=r"'head' \(Dense\) is quantized"):
         mirror(model)
 
