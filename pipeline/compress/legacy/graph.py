@@ -85,7 +85,7 @@ class _Mirror:
 
     def _make_layer(self, operation: Any) -> None:
         if isinstance(operation, keras.layers.InputLayer):
-            if operation.sparse or getattr(operation, "ragged", False):
+            if operation.sparse or operation.ragged:
                 raise ConversionError(f"layer '{operation.name}' (InputLayer) is not dense")
         elif isinstance(operation, keras.layers.Layer):
             if not isinstance(operation, keras.Model) and id(operation) not in self.twins:

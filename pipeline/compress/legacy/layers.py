@@ -72,9 +72,9 @@ def twin_layer(layer: keras.layers.Layer) -> Any:
             # Every weight is copied, and "zeros" draws nothing from the global random state.
             config[key] = "zeros"
         elif key.endswith("_regularizer"):
-            config[key] = _built_in(layer, key, value, keras.regularizers, tf_keras.regularizers)
+            config[key] = _built_in(layer, key, value, tf_keras.regularizers)
         elif key.endswith("_constraint"):
-            config[key] = _built_in(layer, key, value, keras.constraints, tf_keras.constraints)
+            config[key] = _built_in(layer, key, value, tf_keras.constraints)
         elif key == "activation":
             config[key] = twin_activation(layer.name, value)
     if (adapt := ADAPTATIONS.get(type(layer))) is not None:
@@ -97,21 +97,9 @@ def _slope(_: keras.layers.Layer, config: dict[str, Any]) -> None:
     config["alpha"] = config.pop("negative_slope")
 
 
-def _seed(layer: keras.layers.Layer, config: dict[str, Any]) -> None:
-    # A layer without a seed drew one when it was made, and its `.keras` file keeps it. The twin
-    # carries on from that one, so its noise does not depend on what the process did before.
-    generator = getattr(layer, "seed_generator", None)
-    config["seed"] = None if generator is None else int(generator.state[0])
-
-
 ADAPTATIONS: Mapping[type, Callable[[keras.layers.Layer, dict[str, Any]], None]] = {
     keras.layers.BatchNormalization: _unfused,
     keras.layers.LeakyReLU: _slope,
-    keras.layers.Dropout: _seed,
-    keras.layers.SpatialDropout2D: _seed,
-    keras.layers.AlphaDropout: _seed,
-    keras.layers.GaussianDropout: _seed,
-    keras.layers.GaussianNoise: _seed,
 }
 
 
@@ -122,12 +110,12 @@ def _dtype(layer: keras.layers.Layer) -> str:
     return str(policy.name)
 
 
-def _built_in(layer: keras.layers.Layer, key: str, value: Any, ours: Any, theirs: Any) -> Any:
+def _built_in(layer: keras.layers.Layer, key: str, value: Any, theirs: Any) -> Any:
     """Return the tf_keras object for a serialized built-in regularizer or constraint."""
     if value is None:
         return None
-    name = value["class_name"]
-    if value["module"] != ours.__name__.replace(".api", "") or not hasattr(theirs, name):
+    name, kind = value["class_name"], theirs.__name__.rsplit(".", 1)[-1]
+    if value["module"] != f"keras.{kind}" or not hasattr(theirs, name):
         raise _refusal(layer, f"has the {key} {name}, which tf_keras does not know")
     return getattr(theirs, name)(**value["config"])
 

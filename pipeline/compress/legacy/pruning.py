@@ -85,6 +85,7 @@ def prune(
         ConfigError: a pattern matches nothing, or nothing is left to prune.
         ConversionError: a layer has no twin, twin and model differ, or zeros were lost.
     """
+    # Else metrics without a name would be `auc`, then `auc_1`: other log keys in a second run.
     tf_keras.backend.clear_session()
     twin = mirror(model)
     check_parity(model, twin, images, tolerance)
@@ -96,7 +97,7 @@ def prune(
     stripped = tfmot.sparsity.keras.strip_pruning(wrapped)
     layers = tuple(_measure(name, layer) for name, layer in chosen.items())
     _verify(layers, ramp)
-    pruned = _copy(model)
+    pruned = keras.models.clone_model(model)
     copy_weights(stripped, pruned)
     check_parity(pruned, stripped, images, tolerance)
     return Pruned(pruned, layers)
@@ -180,11 +181,3 @@ def _verify(layers: Sequence[LayerSparsity], ramp: Ramp) -> None:
                 f"{wanted} were due: training must pass step {ramp.full_step}, take the callbacks "
                 "given before its own, and keep no epoch from before that step"
             )
-
-
-def _copy(model: keras.Model) -> keras.Model:
-    """Return a new model equal to `model` in every variable, random generators included."""
-    copy = keras.models.clone_model(model)
-    for variable, original in zip(copy.variables, model.variables, strict=True):
-        variable.assign(original)
-    return copy

@@ -161,6 +161,18 @@ def test_frozen_layers_stay_frozen(digits):
     assert not backbone.get_layer("inner").get_layer("bn").trainable
 
 
+def test_mixed_precision_comes_along(digits, shake):
+    images, _ = digits
+    inputs = keras.Input((8, 8, 1))
+    x = L.Conv2D(3, 3, dtype="mixed_bfloat16")(L.Rescaling(1 / 255)(inputs))
+    x = L.BatchNormalization(dtype="mixed_bfloat16")(x)
+    model = shake(keras.Model(inputs, L.Dense(2)(L.Flatten()(x))))
+    twin = mirror(model)
+    assert twin.layers[2].compute_dtype == "bfloat16"
+    assert twin.layers[2].kernel.dtype == "float32"
+    assert check_parity(model, twin, images[:20]) == 0.0
+
+
 def test_the_twin_shares_no_memory_with_the_model(digits, shake):
     images, _ = digits
     model = shake(classifier(plain, images))
@@ -227,6 +239,25 @@ def test_all_layers_without_twin_are_named_at_once():
     model = keras.Model(images, inner(L.Lambda(lambda x: x, name="trick")(images)))
     with pytest.raises(ConversionError, match=r"'trick' \(Lambda\).*'deep' \(Mine\)"):
         mirror(model)
+
+
+def test_a_sparse_input_is_refused_by_name():
+    images = keras.Input((8,), sparse=True, name="few")
+    with pytest.raises(ConversionError, match=r"'few' \(InputLayer\) is not dense"):
+        mirror(keras.Model(images, L.Dense(2)(images)))
+
+
+def test_a_quantized_layer_is_refused_by_name():
+    model = keras.Sequential(
+        [keras.Input((8,)), L.Dense(2, dtype="int8_from_float32", name="head")]
+    )
+    with pytest.raises(ConversionError, match=r"'head' \(Dense\) is quantized"):
+        mirror(model)
+
+
+def test_a_subclassed_model_is_refused():
+    with pytest.raises(ConversionError, match=r"'sub' \(MyModel\) is subclassed"):
+        mirror(MyModel(name="sub"))
 
 
 def test_a_long_list_of_refused_layers_is_cut_short():

@@ -95,15 +95,44 @@ def test_moving_statistics_come_back_too(trained, fit, digits):
             assert not np.array_equal(layer.moving_variance, other.moving_variance)
 
 
-def test_two_prunings_give_the_same_bits(trained, fit, digits):
+def test_the_best_epoch_may_be_kept_from_the_first_full_one_on(trained, fit, digits):
+    ramp = Ramp.over(STEPS * 4)
+    full = ramp.first_full_epoch(STEPS)
+    assert full == 2
+
+    def keep(epoch):
+        class Keep(tf_keras.callbacks.Callback):
+            def on_epoch_end(self, number, logs=None):
+                if number == epoch:
+                    self.best = self.model.get_weights()
+
+            def on_train_end(self, logs=None):
+                self.model.set_weights(self.best)
+
+        return lambda model, *, api, callbacks: fit(
+            model, api=api, callbacks=[*callbacks, Keep()], epochs=4
+        )
+
+    pruned = prune(trained, keep(full), ramp, digits[0][:64])
+    assert all(layer.sparsity > 0.79 for layer in pruned.layers)
+    with pytest.raises(ConversionError, match="zeros of"):
+        prune(trained, keep(full - 1), ramp, digits[0][:64])
+
+
+def test_two_prunings_give_the_same_bits_and_log_the_same_names(trained, fit, digits):
     ramp = Ramp.over(STEPS * 2)
-    results = []
+    results, names = [], []
+
+    def fit_two(model, *, api, callbacks):
+        fit(model, api=api, callbacks=callbacks, epochs=2)
+        names.append(api.metrics.AUC().name)
+
     for _ in range(2):
-        pruned = prune(trained, lambda *a, **k: fit(*a, **k, epochs=2), ramp, digits[0][:64])
-        results.append(pruned.model.get_weights())
+        results.append(prune(trained, fit_two, ramp, digits[0][:64]).model.get_weights())
         tf_keras.Sequential([tf_keras.layers.Dense(3, input_shape=(2,))])  # something in between
         keras.Sequential([keras.Input((2,)), L.Dropout(0.5), L.Dense(3)])
     assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+    assert names == ["auc"] * 2
 
 
 def test_constant_sparsity_prunes_as_well(trained, fit, digits):
@@ -167,9 +196,10 @@ def test_a_zero_lost_after_training_is_an_error(trained, fit, digits):
 def test_nested_and_shared_layers_are_pruned_once_each(fit, digits):
     keras.utils.set_random_seed(0)
     inner_images = keras.Input((8, 8, 1))
-    inner = keras.Model(inner_images, L.Conv2D(6, 3, name="conv")(inner_images), name="inner")
-    images = keras.Input((8, 8, 1))
     twice = L.Conv2D(1, 3, padding="same", name="twice")
+    x = L.Conv2D(6, 3, name="conv")(twice(inner_images))
+    inner = keras.Model(inner_images, x, name="inner")
+    images = keras.Input((8, 8, 1))
     x = inner(keras.ops.relu(twice(twice(images)) + 1.0))
     x = L.SeparableConv2D(8, 3, name="separable")(x)
     x = L.Flatten()(x)
