@@ -57,7 +57,7 @@ class Augment(Section):
     policy: str | tuple[str | dict[str, Options], ...] = Field(
         "none", description="a policy's name, or a list of `show augmentations` with arguments"
     )
-    preview: Count = Field(8, description="pictures in the preview figure")
+    preview: Count = Field(6, description="pictures in the preview figure")
 
 
 class Build(Section):
@@ -105,7 +105,8 @@ class Evaluate(Section):
     """What is looked at on the test split."""
 
     batch: Count = Field(256, description="pictures a step; changes speed, not results")
-    pictures: Count = Field(24, description="pictures in each figure")
+    pictures: Count = Field(24, description="pictures in the figures of wrong and unsure ones")
+    bars: Count = Field(8, description="pictures shown beside their probability bars")
 
 
 class Prune(Fit):
