@@ -44,16 +44,7 @@ def row(what: str, value: float, floor: str, shown: Callable[[float], str]) -> R
     return what, shown(value), floor, met
 
 
-def seconds(value: float) -> str:
-    return f"{value:.2f} s"
-
-
-def percent(value: float) -> str:
-    return f"{value:.2f} %"
-
-
-def ratio(value: float) -> str:
-    return f"{value:.3f}x"
+seconds, percent, ratio = "{:.2f} s".format, "{:.2f} %".format, "{:.3f}x".format
 
 
 def run_recipe(recipe: str, artifacts: Path) -> tuple[float, dict[str, Any]]:
@@ -74,7 +65,7 @@ def digits(artifacts: Path) -> list[Row]:
     wrong = median_seconds(*DOOR, "run", "train.epohcs=3", "--artifacts", str(artifacts))
     return [
         row("digits: the run, cold", cold, "<= 90", seconds),
-        row("digits: test accuracy, float32", 100 * variants["float32"]["accuracy"], ">= 98", percent),
+        row("digits: float32, test", 100 * variants["float32"]["accuracy"], ">= 98", percent),
         row("digits: int8 drop, points", variants["int8"]["drop_pp"], "<= 0.6", percent),
         row("digits: variants that are ok", sum(v["status"] == "ok" for v in variants.values()),
             f">= {len(report['config']['variants'])}", str),
@@ -94,8 +85,8 @@ def fashion(artifacts: Path) -> list[Row]:
     return [
         ("Fashion-MNIST: the run, cold", seconds(cold), "", True),
         ("Fashion-MNIST: parameters", f"{report['model']['params']:,}", "", True),
-        ("Fashion-MNIST: test accuracy, float32", percent(100 * base["accuracy"]), "", True),
-        row("Fashion-MNIST: test accuracy, int8", 100 * int8["accuracy"], ">= 92.5", percent),
+        ("Fashion-MNIST: float32, test", percent(100 * base["accuracy"]), "", True),
+        row("Fashion-MNIST: int8, test", 100 * int8["accuracy"], ">= 92.5", percent),
         row("Fashion-MNIST: int8 bytes", int8["bytes"] / base["bytes"], "<= 0.29", ratio),
         row("Fashion-MNIST: int8 latency", int8["latency_ratio"], "<= 0.5", ratio),
         row("Fashion-MNIST: prune+int8 drop, points", pruned["drop_pp"], "<= 1", percent),
