@@ -103,8 +103,8 @@ def main() -> None:
     lines = [
         "# The main job",
         "",
-        f"`python benchmarks/main_job.py {' '.join(sys.argv[1:])}` on {len(os.sched_getaffinity(0))} "
-        f"cores, {time.strftime('%Y-%m-%d', time.gmtime())}.",
+        f"`python benchmarks/main_job.py {' '.join(sys.argv[1:])}`, "
+        f"{len(os.sched_getaffinity(0))} cores, {time.strftime('%Y-%m-%d', time.gmtime())}.",
         "",
         "| what | figure | floor | met |",
         "|---|--:|--:|---|",

@@ -100,7 +100,7 @@ def test_a_missing_idx_folder_or_file_is_named(idx_folder):
 
 
 def test_more_labels_than_class_names_is_an_error(idx_folder):
-    with pytest.raises(DataError, match="label 9, but ingest.classes names 2 classes"):
+    with pytest.raises(DataError, match=r"label 9, but ingest\.classes names 2"):
         load("idx", idx_folder, classes=("a", "b"))
 
 
