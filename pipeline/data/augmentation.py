@@ -21,7 +21,7 @@ FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 OURS = {"data_format", "dtype", "name", "seed", "value_range"}  # fixed by what pictures are here
 
 
-def complete(policy: str | Sequence[str | Mapping[str, Mapping[str, Any]]]) -> Policy:
+def complete(policy: str | Sequence[str | Mapping[str, Mapping[str, Any] | None]]) -> Policy:
     """Spell a policy out: a name becomes its list, a bare operation gets empty arguments."""
     operations = POLICIES[policy] if isinstance(policy, str) else policy
     spelled: Policy = []

@@ -38,7 +38,8 @@ class BestWeights:
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Compare, keep, and stop when `patience` epochs brought nothing better."""
-        score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
+        loss = float(logs["val_loss"])
+        score = (float(logs["val_accuracy"]), -np.inf if np.isnan(loss) else -loss)
         if epoch >= self.first and (self.score is None or score > self.score):
             self.epoch, self.score = epoch, score
             self._weights = self.model.get_weights()

@@ -125,7 +125,9 @@ def test_borders_that_come_in_are_black(pictures):
     ],
 )
 def test_a_wrong_argument_is_one_line_that_names_the_operation(operation, said):
-    with pytest.raises(ConfigError, match=rf"^augment\.policy: {next(iter(operation))}: ") as caught:
+    with pytest.raises(
+        ConfigError, match=rf"^augment\.policy: {next(iter(operation))}: "
+    ) as caught:
         augmenter([operation])
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -107,9 +107,7 @@ def test_the_same_picture_is_changed_differently_in_each_batch_and_epoch(digits)
 def test_training_batches_read_from_a_mapped_file(tmp_path, numbered):
     np.save(tmp_path / "images.npy", numbered[0])
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    in_memory, on_disk = (
-        epochs((images, numbered[1]), 1)[0] for images in (numbered[0], mapped)
-    )
+    in_memory, on_disk = (epochs((images, numbered[1]), 1)[0] for images in (numbered[0], mapped))
     assert isinstance(mapped, np.memmap)
     assert all(
         np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
@@ -136,5 +134,5 @@ def test_plain_batches_give_a_split_once_in_order_and_unchanged(digits):
 
 def test_colour_asked_of_gray_pictures_is_a_config_error_inside_tf_data_too(digits):
     split = (digits[0][:COUNT], digits[1][:COUNT])
-    with pytest.raises(ConfigError, match="hue: .* gray"):
+    with pytest.raises(ConfigError, match=r"hue: .* gray"):
         epochs(split, 1, change=augmenter([{"hue": {"factor": 0.1}}]))
