@@ -87,7 +87,7 @@ def test_lenet5_takes_another_activation():
 
 
 def test_an_unknown_model_is_named_with_the_nearest():
-    with pytest.raises(ConfigError, match=r"unknown model 'small_cn': did you mean 'small_cnn'\\?"):
+    with pytest.raises(ConfigError, match=r"'small_cn': did you mean 'small_cnn'\?"):
         MODELS["small_cn"]
 
 
