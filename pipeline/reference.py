@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -60,8 +60,9 @@ def _takes(field: FieldInfo) -> str:
 
 def _kind(annotation: Any) -> str:
     """Name a type as a writer of YAML would."""
-    if isinstance(annotation, FieldInfo):
-        return _takes(annotation)
+    if get_origin(annotation) is Annotated:
+        of, field = get_args(annotation)
+        return " ".join([_kind(of), *(limit for item in field.metadata for limit in _limits(item))])
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     origin = get_origin(annotation) or annotation
