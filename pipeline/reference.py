@@ -1,11 +1,12 @@
 """The reference of every setting, read off the sections themselves."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from pipeline.settings import SECTIONS
+from pipeline.settings import SECTIONS, Section
 
 HEAD = """# Settings
 
@@ -13,6 +14,14 @@ Every setting a recipe may hold, printed by `python run_pipeline.py show setting
 `name` (default: the recipe's file name), `seed` (default 0) and `variants`; the rest in sections,
 also reached as `section.key=value` on the command line.
 """
+NAMES: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    tuple: "list",
+    Mapping: "mapping",
+}
 
 
 def settings_page() -> str:
@@ -26,13 +35,20 @@ def _section(name: str) -> Iterator[str]:
     yield "| setting | default | takes | |\n|---|---|---|---|"
     for key, field in section.model_fields.items():
         if key not in section.given:
-            cells = (f"`{name}.{key}`", _default(field), _takes(field), _flat(field.description))
+            cells = (
+                f"`{name}.{key}`",
+                _default(section, key),
+                _takes(field),
+                _flat(field.description),
+            )
             yield f"| {' | '.join(cells)} |"
     yield ""
 
 
-def _default(field: FieldInfo) -> str:
-    value = field.default
+def _default(section: type[Section], key: str) -> str:
+    if key in section.inherited:
+        return f"as `train.{key}`"
+    value = section.model_fields[key].default
     return "" if value is None or value in ((), {}) else f"`{value}`"
 
 
@@ -44,20 +60,16 @@ def _takes(field: FieldInfo) -> str:
 
 def _kind(annotation: Any) -> str:
     """Name a type as a writer of YAML would."""
+    if get_origin(annotation) is Annotated:
+        of, field = get_args(annotation)
+        return " ".join([_kind(of), *(limit for item in field.metadata for limit in _limits(item))])
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
-    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-    if annotation in names:
-        return names[annotation]
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is tuple:
-        return "list"
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "mapping"
-    if parts:
-        known = dict.fromkeys(_kind(part) for part in parts if part not in (type(None), Ellipsis))
-        return " or ".join(known)
-    return "path" if getattr(annotation, "__name__", "") == "Path" else str(annotation)
+    origin = get_origin(annotation) or annotation
+    if origin in NAMES:
+        return NAMES[origin]
+    kinds = (_kind(part) for part in get_args(annotation) if part is not type(None))
+    return " or ".join(dict.fromkeys(kinds))
 
 
 def _limits(item: Any) -> Iterator[str]:

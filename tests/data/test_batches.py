@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.data import batches
 from pipeline.data.augmentation import augmenter, complete
 from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.errors import ConfigError
@@ -90,11 +91,14 @@ def test_augmentation_is_a_function_of_seed_epoch_and_batch_whatever_runs_beside
             assert np.abs(epoch[batch][0] - expected).max() < 0.01
 
 
-def test_two_streams_are_equal_bit_for_bit(digits):
+@pytest.mark.parametrize("parallel", [1, 2, 8])
+def test_how_many_batches_are_made_at_once_changes_no_bit(parallel, digits, monkeypatch):
     split = (digits[0][:COUNT], digits[1][:COUNT])
-    one, two = (epochs(split, 2, change=augmenter(complete("strong"))) for _ in range(2))
-    for ones, twos in zip(one, two, strict=True):
-        assert all(np.array_equal(a[0], b[0]) for a, b in zip(ones, twos, strict=True))
+    usual = epochs(split, 2, change=augmenter(complete("strong")))
+    monkeypatch.setattr(batches, "PARALLEL", parallel)
+    other = epochs(split, 2, change=augmenter(complete("strong")))
+    for one, two in zip(usual, other, strict=True):
+        assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, two, strict=True))
 
 
 def test_the_same_picture_is_changed_differently_in_each_batch_and_epoch(digits):
@@ -125,8 +129,8 @@ def test_plain_batches_give_a_split_once_in_order_and_unchanged(digits):
     split = (digits[0][:COUNT], digits[1][:COUNT])
     dataset = plain_batches(split, BATCH)
     assert len(dataset) == 4
-    batches = list(dataset.as_numpy_iterator())
-    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    pairs = list(dataset.as_numpy_iterator())
+    images, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     assert images.dtype == np.float32
     assert np.array_equal(images, split[0])
     assert np.array_equal(labels, split[1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.dataset import validation_split
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ConversionError
 from pipeline.fit import loop
 from pipeline.fit.files import load_model
 from pipeline.fit.history import read_history
@@ -48,6 +48,23 @@ def test_pruned_again_it_is_the_same_bytes(chain, settings, do, tmp_path):
     do(prune, settings("prune(prune)"), inputs, tmp_path)
     for name in ("model.keras", "history.csv", "sparsity.json"):
         assert (tmp_path / name).read_bytes() == (chain["prune"] / name).read_bytes()
+
+
+@pytest.mark.parametrize(("end", "first"), [(0.5, 1), (0.9, 3)])
+def test_no_epoch_before_all_zeros_are_there_can_be_the_best(
+    end, first, chain, settings, do, tmp_path, monkeypatch
+):
+    seen = []
+
+    def record(*_, first_best, **__):
+        seen.append(first_best)
+        raise ConversionError("enough")
+
+    monkeypatch.setattr(prune, "fit", record)
+    inputs = {"ingest": chain["ingest"], "augment": chain["augment"], "candidate": chain["train"]}
+    with pytest.raises(ConversionError, match="enough"):
+        do(prune, settings("prune(prune)", prune={"epochs": 4, "end": end}), inputs, tmp_path)
+    assert seen == [first]  # of 16 steps an epoch, those up to step 32 or 57 are on the ramp
 
 
 def test_a_run_too_short_for_the_ramp_says_so(chain, settings, do, tmp_path):
