@@ -21,19 +21,19 @@ def pictures(digits):
     return digits[0].astype(np.uint8)
 
 
-def trained(digits, preprocess):
+def trained(digits, preprocess, epochs):
     images, labels = digits
     session.begin(0)
     core = MODELS["small_cnn"]((8, 8, 1), 10, width=8)
     model = with_preprocessing(core, preprocess, images[:1000].astype(np.uint8))
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(images[:1000], labels[:1000], batch_size=50, epochs=6, verbose=0)
+    model.fit(images[:1000], labels[:1000], batch_size=50, epochs=epochs, verbose=0)
     return model
 
 
 @pytest.fixture(scope="module")
 def model(digits):
-    return trained(digits, "scale")
+    return trained(digits, "scale", epochs=6)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_constant_calibration_pictures_leave_the_raw_byte_as_it_is(value, calibr
 
 
 def test_standardized_pictures_keep_the_raw_byte_too(digits, pictures, calibrated):
-    model = trained(digits, "standardize")
+    model = trained(digits, "standardize", epochs=3)
     path = calibrated(low_contrast(pictures[:100]), model)
     assert ends(path)[0] == ("uint8", 1, 0)
     expected = model.predict(pictures[SHOWN].astype(np.float32), verbose=0)
