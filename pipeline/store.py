@@ -146,10 +146,13 @@ class Store:
         os.utime(entry.folder / MANIFEST)
 
     def sweep(self) -> None:
-        """Remove drafts of runs that were killed; the caller holds the lock, so none is alive."""
-        for draft in self.root.glob("*/.*"):
-            if draft.is_dir():
-                shutil.rmtree(draft, ignore_errors=True)
+        """Remove what killed runs left: drafts, and entries half removed.
+
+        The caller holds the lock, so none of them is being worked on.
+        """
+        for folder in self.root.glob("*/*"):
+            if folder.name.startswith(".") or not (folder / MANIFEST).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self, keep: int) -> tuple[int, int]:
         """Keep the entries last used, `keep` of each step; say how many went, and their bytes."""
@@ -208,4 +211,7 @@ def _is_as_said(path: Path, facts: Mapping[str, Any], verify: bool) -> bool:
 
 
 def _last_used(entry: Entry) -> float:
-    return (entry.folder / MANIFEST).stat().st_mtime
+    try:
+        return (entry.folder / MANIFEST).stat().st_mtime
+    except OSError:  # a run beside us has just made it anew
+        return 0.0
