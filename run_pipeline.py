@@ -5,20 +5,22 @@ python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until ev
 """
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from pipeline.errors import ConfigError, Interrupted, PipelineError, ResourceError
-
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help=__doc__.partition("\n")[0],
+from pipeline.errors import (
+    ConfigError,
+    ConversionError,
+    Interrupted,
+    PipelineError,
+    ResourceError,
 )
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 Words = Annotated[
     list[str] | None,
@@ -55,9 +57,10 @@ def run(
             config, artifacts=artifacts, until=until, force=force or (), verify=verify
         )
     console.show_outcome(outcome)
-    failed = [problem for problem in outcome.problems.values() if problem["status"] == "failed"]
-    if failed:
-        raise typer.Exit(4)
+    statuses = {problem["status"] for problem in outcome.problems.values()}
+    if statuses:
+        failed = "failed" in statuses
+        raise typer.Exit(ConversionError.exit_code if failed else ConfigError.exit_code)
 
 
 @app.command()
@@ -92,7 +95,7 @@ def clean(
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:
     """Remove cached results that were not used lately; published ones stay."""
-    from pipeline.engine import locked
+    from pipeline.guard import locked
     from pipeline.store import Store
 
     with locked(artifacts):
@@ -104,7 +107,9 @@ def clean(
 
 @app.command()
 def benchmark(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.tflite ...")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE.tflite ...", exists=True, dir_okay=False)
+    ],
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Measure .tflite files, whoever made them: bytes, operations, latency. LiteRT only."""
@@ -132,21 +137,26 @@ def _require_writable(artifacts: Path) -> None:
 
 def main() -> int:
     """Run the command line; an error is one line on standard error and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without these letters gets others
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # this is the program's output
-        return error.exit_code
+        return _fail(f"error: {error}", error.exit_code)
     except TyperException as error:
-        print(f"error: {error.format_message()}", file=sys.stderr)  # noqa: T201
-        return ConfigError.exit_code
+        return _fail(f"error: {error.format_message()}", ConfigError.exit_code)
+    except OSError as error:
+        return _fail(f"error: {error}", ResourceError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; finished stages are kept, run again to go on", file=sys.stderr)  # noqa: T201
-        return 130
+        return _fail("interrupted; finished stages are kept, run again to go on", 130)
     except Interrupted:
-        print("terminated; finished stages are kept, run again to go on", file=sys.stderr)  # noqa: T201
-        return 143
+        return _fail("terminated; finished stages are kept, run again to go on", 143)
     return code if isinstance(code, int) else 0
+
+
+def _fail(line: str, code: int) -> int:
+    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201  # this is the program's output
+    return code
 
 
 if __name__ == "__main__":

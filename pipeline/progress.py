@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(line: str, style: str | None = None) -> None:
@@ -43,7 +44,7 @@ def native_noise_to(log: Path) -> Iterator[None]:
     screen = os.dup(2)
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
-    with log.open("ab", buffering=0) as sink, os.fdopen(screen, "w") as ours:
+    with log.open("ab", buffering=0) as sink, _writer(screen) as ours:
         before = console.file
         os.dup2(sink.fileno(), 2)
         console.file = ours
@@ -53,3 +54,8 @@ def native_noise_to(log: Path) -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(screen, 2)
             console.file = before
+
+
+def _writer(descriptor: int) -> TextIO:
+    """Write as `sys.stderr` does: a sign that the screen has no letter for is spelled out."""
+    return os.fdopen(descriptor, "w", encoding=sys.stderr.encoding, errors="backslashreplace")

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import IntegrityError, ResourceError
+from pipeline.errors import ConfigError, IntegrityError
 from pipeline.fingerprint import digest
 from pipeline.settings import LOGS
 from pipeline.store import MANIFEST, Entry, sync
 
 HISTORY = ".history"
 STAMP = ".published.json"
-NEW, OLD = ".new-", ".old-"  # beginnings of names that stand beside a target while it is swapped
+NEW, OLD = ".pix2pocket-new-", ".pix2pocket-old-"  # beside a target while it is swapped
 PUBLISHED = ("export", "report")
 
 
@@ -35,7 +35,7 @@ def require_ours(root: Path, name: str) -> None:
     """Refuse to publish over something that no run has made: `--artifacts .` and `name: photos`."""
     target = root / name
     if target.exists() and not (target / STAMP).is_file():
-        raise ResourceError(
+        raise ConfigError(
             f"{target}: is there already and is no run's result; give another name=, or --artifacts"
         )
 

@@ -166,7 +166,10 @@ def test_numbers_that_do_not_start_at_zero_become_classes(npz):
     [
         ({"images": np.zeros((3, 2, 2), np.float32), "labels": np.arange(3)}, "images is float32"),
         ({"images": np.zeros((3, 2, 2, 4), np.uint8), "labels": np.arange(3)}, "expected uint8"),
-        ({"images": np.zeros((3, 2, 2), np.uint8), "labels": np.arange(4)}, r"labels is int64 \(4,\)"),
+        (
+            {"images": np.zeros((3, 2, 2), np.uint8), "labels": np.arange(4)},
+            r"labels is int64 \(4,\)",
+        ),
         ({"images": np.zeros((3, 2, 2), np.uint8), "labels": np.ones(3)}, "labels is float64"),
         ({"pictures": np.zeros((3, 2, 2), np.uint8)}, "it holds pictures"),
         ({"images": np.array([1, "a", None], object), "labels": np.arange(3)}, "Python objects"),
