@@ -79,7 +79,9 @@ def explain(words: Words = None, artifacts: Artifacts = Path("artifacts")) -> No
 
 @app.command()
 def show(
-    what: Annotated[str, typer.Argument(metavar="models|datasets|augmentations|config|runs")],
+    what: Annotated[
+        str, typer.Argument(metavar="models|datasets|augmentations|settings|config|runs")
+    ],
     words: Words = None,
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:

@@ -12,6 +12,7 @@ from pipeline.engine import Outcome
 from pipeline.errors import ConfigError
 from pipeline.lazy import LazyTable, nearest
 from pipeline.publish import runs
+from pipeline.reference import settings_page
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 STYLES = {"cached": "dim", "run": "yellow", "waits": "cyan"}
@@ -56,10 +57,12 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
             markup=False,
             end="",
         )
+    elif what == "settings":
+        console.print(settings_page(), end="", markup=False)
     elif what == "runs":
         _print_runs(artifacts)
     else:
-        known = ("models", "datasets", "augmentations", "config", "runs")
+        known = ("models", "datasets", "augmentations", "settings", "config", "runs")
         raise ConfigError(f"show {what!r}: {nearest(what, known)}")
 
 

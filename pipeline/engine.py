@@ -32,7 +32,6 @@ from pipeline.store import Entry, Store
 log = logging.getLogger("pipeline")
 
 
-
 @dataclass
 class Outcome:
     """What a run leaves to its caller: entries by step id, and the report if it got so far."""

@@ -50,6 +50,7 @@ class Stop:
         self.asked: type[BaseException] | None = None
 
     def __call__(self, number: int, _: object) -> None:
+        """Take a signal: Python calls this."""
         self.asked = Interrupted if number == signal.SIGTERM else KeyboardInterrupt
         raise self.asked
 

@@ -15,7 +15,7 @@ from pipeline.lazy import nearest
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
-Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Options = Mapping[str, Any]
@@ -27,9 +27,14 @@ LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold 
 
 
 class Section(BaseModel):
-    """Settings of one stage; those in `given` are filled in by the engine, not by a recipe."""
+    """Settings of one stage.
+
+    Those in `given` are filled in by the engine, not by a recipe; those in `inherited` come from
+    the section `train` where the recipe does not say.
+    """
 
     given: ClassVar[frozenset[str]] = frozenset({"seed"})
+    inherited: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(frozen=True, extra="forbid")
     seed: Whole = Field(0, description="decides everything random in this stage")
 
@@ -44,8 +49,8 @@ class Ingest(Section):
     dataset: str = Field("digits", description="a row of `show datasets`")
     path: Path | None = Field(None, description="folder or file of the source, where it takes one")
     classes: tuple[str, ...] | None = Field(None, description="names, where labels are numbers")
-    validation: Share = Field(0.1, gt=0, description="share of the training pictures kept apart")
-    test: Share = Field(0.2, gt=0, description="share kept for test where the source has no split")
+    validation: Share = Field(0.1, description="share of the training pictures kept apart")
+    test: Share = Field(0.2, description="share kept for test where the source has no split")
     limit: Count | None = Field(
         None, description="stratified part: at most so many training pictures, test alike"
     )
@@ -57,7 +62,7 @@ class Augment(Section):
     policy: str | tuple[str | dict[str, Options], ...] = Field(
         "none", description="a policy's name, or a list of `show augmentations` with arguments"
     )
-    preview: Count = Field(8, description="pictures in the preview figure")
+    preview: Count = Field(6, description="pictures in the preview figure")
 
 
 class Build(Section):
@@ -76,11 +81,13 @@ class Build(Section):
 class Fit(Section):
     """What every stage that trains can be told; the others inherit from `train`."""
 
-    epochs: Count = 12
+    epochs: Count = Field(12, description="times over the training pictures")
     batch: Count = Field(64, description="pictures a step")
-    optimizer: Literal["sgd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"] = "adam"
+    optimizer: Literal["sgd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"] = Field(
+        "adam", description="sgd and nesterov with momentum 0.9"
+    )
     learning_rate: Positive = Field(0.002, description="at its highest, after warm-up")
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="after warm-up")
     warmup_epochs: NotNegative = Field(1.0, description="linear rise from zero, in epochs")
     weight_decay: NotNegative = Field(0.0, description="adamw, sgd: not on biases or batch norms")
     patience: Count | None = Field(None, description="epochs without a better one before it stops")
@@ -105,21 +112,23 @@ class Evaluate(Section):
     """What is looked at on the test split."""
 
     batch: Count = Field(256, description="pictures a step; changes speed, not results")
-    pictures: Count = Field(24, description="pictures in each figure")
+    pictures: Count = Field(24, description="pictures in the figures of wrong and unsure ones")
+    bars: Count = Field(8, description="pictures shown beside their probability bars")
 
 
 class Prune(Fit):
-    """Magnitude pruning while fine-tuning; what is not given here comes from `train`."""
+    """Magnitude pruning while fine-tuning."""
 
-    epochs: Count = 6
-    warmup_epochs: NotNegative = 0.5
-    steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
-    sparsity: Share = Field(
-        0.8, gt=0, description="share of zeros in each pruned kernel at the end"
+    inherited: ClassVar[frozenset[str]] = frozenset(
+        {"batch", "optimizer", "learning_rate", "schedule", "weight_decay", "patience"}
     )
+    epochs: Count = Field(6, description="times over the training pictures")
+    warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
+    steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
+    sparsity: Share = Field(0.8, description="share of zeros in each pruned kernel at the end")
     ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
-    begin: Share = Field(0.0, description="share of the run after which pruning starts")
-    end: Share = Field(0.5, gt=0, description="share of the run at which all zeros are there")
+    begin: NotNegative = Field(0.0, lt=1, description="share of the run after which pruning starts")
+    end: Share = Field(0.5, description="share of the run at which all zeros are there")
     exclude: tuple[str, ...] = Field((), description="patterns of layer names left dense")
     presets: Mapping[str, Options] = Field({}, description="`prune.NAME` in a variant takes these")
 
@@ -145,8 +154,7 @@ class Prune(Fit):
 
     def inherit(self, train: Train) -> Self:
         """Fill what the recipe does not say of this section from its `train` section."""
-        shared = set(Fit.model_fields) - {"epochs", "warmup_epochs", "steps_per_execution", "seed"}
-        values = {name: getattr(train, name) for name in shared}
+        values = {name: getattr(train, name) for name in self.inherited}
         said = self.model_dump(include=self.model_fields_set)
         return self.model_copy(update=values | said | {"presets": {}})
 
@@ -170,23 +178,21 @@ class Export(Section):
 class Benchmark(Section):
     """How latency is measured."""
 
-    threads: Count = 1
+    threads: Count = Field(1, description="threads of LiteRT; fixed when a file is loaded")
     warmup: Whole = Field(50, description="runs before any is timed")
     rounds: Count = Field(20, description="times all variants take turns")
     runs: Count = Field(50, description="timed runs of one variant in a round")
 
 
 class Report(Section):
-    """What the report recommends; `config` is the whole recipe, `problems` the variants that
-    have no file, each with its status and reason.
-    """
+    """What the report recommends."""
 
     given = frozenset({"seed", "config", "problems"})
     max_drop_pp: NotNegative = Field(
         1.0, description="points of validation accuracy the recommended file may lose"
     )
-    config: Options = {}
-    problems: Mapping[str, Mapping[str, str]] = {}
+    config: Options = {}  # the whole recipe
+    problems: Mapping[str, Mapping[str, str]] = {}  # status and reason of variants without a file
 
 
 SECTIONS: Mapping[str, type[Section]] = {

@@ -34,12 +34,12 @@ def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
             count_confusions(labels, probabilities.argmax(-1), labels=range(len(classes))), classes
         ),
     }
-    for name, draw in (
-        ("wrong_pictures", figures.wrong_pictures),
-        ("least_sure", figures.least_sure),
-        ("probability_bars", figures.probability_bars),
+    for name, draw, count in (
+        ("wrong_pictures", figures.wrong_pictures, settings.pictures),
+        ("least_sure", figures.least_sure, settings.pictures),
+        ("probability_bars", figures.probability_bars, settings.bars),
     ):
-        drawn[name] = draw(images, labels, probabilities, classes, settings.pictures)
+        drawn[name] = draw(images, labels, probabilities, classes, count)
     (out / "figures").mkdir()
     for name, figure in drawn.items():
         figures.save(figure, out / "figures" / f"{name}.png")

@@ -19,7 +19,7 @@ def rows(splits, name):
 
 
 def test_splits_share_no_picture_and_lose_none(digits):
-    images, labels = digits
+    _, labels = digits
     numbered = np.arange(len(labels)).reshape(-1, 1, 1, 1)
     made = split(Pictures("d", list("0123456789"), {"all": (numbered, labels)}), Ingest())
     parts = [rows(made, name) for name in ("train", "validation", "test")]

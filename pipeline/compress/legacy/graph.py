@@ -29,7 +29,7 @@ def mirror(model: keras.Model) -> Any:
     return _Mirror(model).run()
 
 
-class OperationTwin(tf_keras.layers.Layer):  # type: ignore[misc]  # tf_keras ships no types
+class OperationTwin(tf_keras.layers.Layer):
     """A stateless Keras 3 operation called on tf_keras tensors: the same kernel, no weights.
 
     `tensors` are those of the call, flat; constants of the call are kept by the node.

@@ -28,7 +28,7 @@ SAME_NAME = (
 
 
 @tf_keras.utils.register_keras_serializable("pix2pocket")
-class LayerNormalization(tf_keras.layers.LayerNormalization):  # type: ignore[misc]  # ships no types
+class LayerNormalization(tf_keras.layers.LayerNormalization):
     """Normalize by the kernels of Keras 3; tf_keras's fused ones differ in the last bits."""
 
     def _fused_can_be_used(self, ndims: int) -> bool:

@@ -1,0 +1,83 @@
+"""The reference of every setting, read off the sections themselves."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from pipeline.settings import SECTIONS, Section
+
+HEAD = """# Settings
+
+Every setting a recipe may hold, printed by `python run_pipeline.py show settings`. At the top:
+`name` (default: the recipe's file name), `seed` (default 0) and `variants`; the rest in sections,
+also reached as `section.key=value` on the command line.
+"""
+NAMES: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    tuple: "list",
+    Mapping: "mapping",
+}
+
+
+def settings_page() -> str:
+    """Describe every section and setting in Markdown: name, default, range, meaning."""
+    return "\n".join([HEAD, *(line for name in SECTIONS for line in _section(name))]) + "\n"
+
+
+def _section(name: str) -> Iterator[str]:
+    section = SECTIONS[name]
+    yield f"## {name}\n\n{_flat(section.__doc__)}\n"
+    yield "| setting | default | takes | |\n|---|---|---|---|"
+    for key, field in section.model_fields.items():
+        if key not in section.given:
+            cells = (
+                f"`{name}.{key}`",
+                _default(section, key),
+                _takes(field),
+                _flat(field.description),
+            )
+            yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _default(section: type[Section], key: str) -> str:
+    if key in section.inherited:
+        return f"as `train.{key}`"
+    value = section.model_fields[key].default
+    return "" if value is None or value in ((), {}) else f"`{value}`"
+
+
+def _takes(field: FieldInfo) -> str:
+    kind = _kind(field.annotation)
+    limits = [limit for item in field.metadata for limit in _limits(item)]
+    return " ".join([kind, *limits])
+
+
+def _kind(annotation: Any) -> str:
+    """Name a type as a writer of YAML would."""
+    if get_origin(annotation) is Annotated:
+        of, field = get_args(annotation)
+        return " ".join([_kind(of), *(limit for item in field.metadata for limit in _limits(item))])
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    origin = get_origin(annotation) or annotation
+    if origin in NAMES:
+        return NAMES[origin]
+    kinds = (_kind(part) for part in get_args(annotation) if part is not type(None))
+    return " or ".join(dict.fromkeys(kinds))
+
+
+def _limits(item: Any) -> Iterator[str]:
+    for sign, name in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt")):
+        value = getattr(item, name, None)
+        if value is not None:
+            yield f"{sign} {value:g}"
+
+
+def _flat(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
