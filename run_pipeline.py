@@ -47,15 +47,15 @@ def run(
     """Run a recipe: train, shrink, measure, report. What is done already is not done again."""
     from pipeline import console
     from pipeline.engine import run as run_config
-    from pipeline.progress import native_noise_to
-    from pipeline.publish import log_file
 
-    config = _config(words)
-    _require_writable(artifacts)
-    with native_noise_to(log_file(artifacts, config.name)):
-        outcome = run_config(
-            config, artifacts=artifacts, until=until, force=force or (), verify=verify
-        )
+    outcome = run_config(
+        _config(words),
+        artifacts=artifacts,
+        until=until,
+        force=force or (),
+        verify=verify,
+        quiet=True,
+    )
     console.show_outcome(outcome)
     statuses = {problem["status"] for problem in outcome.problems.values()}
     if statuses:
@@ -128,13 +128,6 @@ def _config(words: list[str] | None) -> Any:
     has_recipe = bool(words) and ("=" not in words[0] or Path(words[0]).is_file())
     recipe, overrides = (words[0], words[1:]) if has_recipe else (DEFAULT_RECIPE, words)
     return Config.load(recipe, overrides)
-
-
-def _require_writable(artifacts: Path) -> None:
-    try:
-        artifacts.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{artifacts}: cannot be made: {error.strerror}") from error
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ from pipeline.guard import (
 )
 from pipeline.lazy import load
 from pipeline.plan import Identity, Plan, Problem
-from pipeline.progress import say
+from pipeline.progress import native_noise_to, say
 from pipeline.settings import REFERENCE, Metrics, Section
 from pipeline.store import Entry, Store
 
@@ -50,6 +50,7 @@ def run(
     until: str | None = None,
     force: Sequence[str] = (),
     verify: bool = False,
+    quiet: bool = False,
 ) -> Outcome:
     """Run every step that is not done and publish `<artifacts>/<name>/`.
 
@@ -57,6 +58,7 @@ def run(
         until: the last stage to run; nothing is published then, unless it is "report".
         force: stages to run though they are done.
         verify: read every cached byte before it is trusted.
+        quiet: what native libraries write on standard error goes to the log instead.
 
     Raises:
         PipelineError: of the class that says what went wrong; earlier results stay as they were.
@@ -67,10 +69,13 @@ def run(
     for stage in filter(None, (until, *force)):
         plan.require(stage)
     publish.require_ours(root, config.name)
+    log_file = publish.log_file(root, config.name)
     with ExitStack() as stack:
         stack.enter_context(locked(root))
         stop = stack.enter_context(terminable())
-        stack.enter_context(logged(publish.log_file(root, config.name)))
+        stack.enter_context(logged(log_file))
+        if quiet:
+            stack.enter_context(native_noise_to(log_file))
         store.sweep()
         publish.repair(root)
         outcome = _Run(plan, frozenset(force), verify, stop).until(until)

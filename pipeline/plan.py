@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError
 from pipeline.fingerprint import FileMemo, code, digest, fingerprint, versions, words
 from pipeline.graph import BY_NAME, Step
 from pipeline.lazy import load, nearest
@@ -95,12 +95,7 @@ class Plan:
     def outside(self, step: Step, settings: Section) -> dict[str, str]:
         """Digests of the user's files that a step reads; raises `DataError` if one cannot be."""
         files = BY_NAME[step.stage].outside
-        if files is None:
-            return {}
-        try:
-            return fingerprint(load(files)(settings), self.memo.digest)
-        except OSError as error:
-            raise DataError(f"{error.filename or step.id}: cannot be read: {error}") from error
+        return fingerprint(load(files)(settings), self.memo.digest) if files else {}
 
     def survey(self, force: frozenset[str] = frozenset()) -> list[Status]:
         """Tell of each step whether it is done, to be done, or waits for one that is to be done."""

@@ -42,7 +42,6 @@ def native_noise_to(log: Path) -> Iterator[None]:
     TensorFlow's converter logs straight to file descriptor 2, past every Python setting.
     """
     screen = os.dup(2)
-    log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     with log.open("ab", buffering=0) as sink, _writer(screen) as ours:
         before = console.file
