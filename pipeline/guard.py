@@ -2,10 +2,11 @@
 
 import errno
 import logging
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -79,6 +80,18 @@ def terminable() -> Iterator[Stop]:
             signal.signal(number, handler or signal.SIG_DFL)
 
 
+class _Log(logging.FileHandler):
+    """A log file that says nothing on the screen when its disk is full: the run will."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the line out."""
+
+    def close(self) -> None:
+        """Close, whatever could not be written."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Write this run's log; what goes wrong is there with its traceback.
@@ -87,7 +100,7 @@ def logged(path: Path) -> Iterator[None]:
         PipelineError: for whatever is none yet, so that a run's errors are all of that kind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="a", encoding="utf-8")
+    handler = _Log(path, mode="a", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -109,7 +122,7 @@ def logged(path: Path) -> Iterator[None]:
 def out_of_resources(error: BaseException) -> bool:
     """Tell whether disk, memory or a permission was lacking, whoever says so."""
     if isinstance(error, OSError):
-        return error.errno in FULL
+        return error.errno in FULL or isinstance(error, shutil.Error)
     return isinstance(error, MemoryError) or type(error).__name__ == TENSORFLOW_FULL
 
 
@@ -126,5 +139,7 @@ def unexpected(where: str, error: BaseException) -> str:
 
 def one_line(error: BaseException) -> str:
     """Its text without line breaks, cut where it has no end."""
+    if isinstance(error, shutil.Error):  # a list of all copies that failed, the first will do
+        return str(error.args[0][0][2])
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) < 500 else text[:497] + "..."

@@ -6,7 +6,7 @@ Everything of this kind goes to standard error; standard output is for results.
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -50,7 +50,8 @@ def native_noise_to(log: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stderr.flush()
+            with suppress(OSError):  # the log's disk may be full
+                sys.stderr.flush()
             os.dup2(screen, 2)
             console.file = before
 

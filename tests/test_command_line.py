@@ -94,7 +94,7 @@ def test_a_reader_that_goes_away_is_no_traceback():
         (["run", "train.epohcs=3"], "train.epohcs: unknown setting: did you mean 'epochs'?"),
         (["run", "train.epochs=many"], "train.epochs: input should be a valid integer"),
         (["run", "absent.yaml"], "absent.yaml: no such recipe"),
-        (["run", "{broken}"], "broken.yaml, line 1, column "),
+        (["run", "{broken}"], "broken.yaml, line 2, column 1: "),
         (["run", "{list}"], "a recipe is `section:` lines, not a list"),
         (["run", "{odd}"], "1: keys should be strings, not 1"),
         (["run", "{policy}"], "augment.policy.0: input should be a valid"),
@@ -255,11 +255,7 @@ def test_the_lists_name_every_row(finished):
 
 def test_runs_lists_what_was_published(finished, report):
     (line,) = call("show", "runs", artifacts=finished).out.splitlines()
-    assert line.split()[:3] == [
-        report["created"].replace("Z", "+00:00"),
-        "digits",
-        report["id"],
-    ] or (report["id"] in line)
+    assert line.split()[:3] == [report["created"], "digits", report["id"]]
 
 
 def test_a_recipe_needs_no_name_and_its_path_may_hold_anything(tmp_path, finished):

@@ -106,13 +106,14 @@ def _converter(model: keras.Model) -> Any:
     save_signature(model, Path(folder.name), batch=1)
     converter = tf.lite.TFLiteConverter.from_saved_model(folder.name, signature_keys=[SIGNATURE])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    converter.kept_folder = folder  # removed with the converter
+    converter.kept_folder = folder
     return converter
 
 
 def _convert(converter: Any) -> bytes:
     try:
-        return bytes(converter.convert())
+        with converter.kept_folder:
+            return bytes(converter.convert())
     except Exception as error:  # the converter raises what MLIR happens to raise
         reason = " ".join(str(error).split())[:300]
         raise ConversionError(f"the converter refuses this network: {reason}") from error
