@@ -20,6 +20,7 @@ from pipeline.errors import (
     ResourceError,
 )
 
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 Words = Annotated[
@@ -142,10 +143,10 @@ def main() -> int:
         return _fail(f"error: {error.format_message()}", ConfigError.exit_code)
     except OSError as error:
         return _fail(f"error: {error}", ResourceError.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; finished stages are kept, run again to go on", 130)
     except Interrupted:
         return _fail("terminated; finished stages are kept, run again to go on", 143)
+    if code == INTERRUPTED:
+        return _fail("interrupted; finished stages are kept, run again to go on", code)
     return code if isinstance(code, int) else 0
 
 

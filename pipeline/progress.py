@@ -8,12 +8,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+class _Screen:
+    """Standard error as it is now, or `instead` of it while native code may write there."""
+
+    instead: TextIO | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.instead or sys.stderr, name)
+
+
+_screen = _Screen()
+console = Console(file=cast(TextIO, _screen), highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(line: str, style: str | None = None) -> None:
@@ -44,16 +55,15 @@ def native_noise_to(log: Path) -> Iterator[None]:
     screen = os.dup(2)
     sys.stderr.flush()
     with log.open("ab", buffering=0) as sink, _writer(screen) as ours:
-        before = console.file
         os.dup2(sink.fileno(), 2)
-        console.file = ours
+        _screen.instead = ours
         try:
             yield
         finally:
             with suppress(OSError):  # the log's disk may be full
                 sys.stderr.flush()
             os.dup2(screen, 2)
-            console.file = before
+            _screen.instead = None
 
 
 def _writer(descriptor: int) -> TextIO:
