@@ -18,6 +18,8 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=6 --score=n \
+		run_pipeline.py pipeline models benchmarks
 
 format: $(READY)
 	$(BIN)/ruff format .

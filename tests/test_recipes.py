@@ -1,0 +1,77 @@
+"""The recipes that come with the project, run for real: digits whole, Fashion-MNIST in part."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.data.sources.idx import DEBIAN
+
+RECIPES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+def rows(report):
+    return {row["name"]: row for row in report["variants"]}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_valid_and_opens_with_how_to_run_it(recipe):
+    assert Config.load(recipe).name == recipe.stem
+    opening = recipe.read_text().split("\n\n")[0]
+    assert opening.startswith("# ")
+    assert "python run_pipeline.py" in opening
+
+
+def test_every_variant_of_a_run_is_measured(report):
+    assert list(rows(report)) == report["config"]["variants"]
+    for row in report["variants"]:
+        assert row["status"] == "ok", row
+        assert row["latency_us"]["p50"] > 0
+        assert row["accuracy_ci95"][0] <= row["accuracy"] <= row["accuracy_ci95"][1]
+    assert report["dataset"]["test"] == 359
+
+
+def test_zeros_of_pruning_are_in_the_file(report):
+    pruned, dense = rows(report)["prune+int8"], rows(report)["int8"]
+    assert pruned["params"] == dense["params"]
+    assert pruned["nonzero_params"] < 0.25 * pruned["params"]
+    assert pruned["gzip_bytes"] < 0.7 * dense["gzip_bytes"]
+
+
+def test_int8_computes_in_int8_and_is_a_third_of_the_bytes(report):
+    int8, base = rows(report)["int8"], rows(report)["float32"]
+    assert int8["ops"]["float32"] == int8["ops"]["other"] == 0 < int8["ops"]["int8"]
+    assert int8["bytes"] < base["bytes"]
+    assert base["drop_pp"] == 0
+    assert base["agreement"] == base["latency_ratio"] == 1
+
+
+@pytest.mark.slow
+def test_the_default_recipe_reads_digits_well(pix2pocket, tmp_path):
+    done = pix2pocket("run", artifacts=tmp_path)
+    assert done.code == 0, done.err
+    found = rows(json.loads((tmp_path / "digits" / "report.json").read_text()))
+    assert found["float32"]["accuracy"] >= 0.98
+    assert found["int8"]["drop_pp"] <= 0.6
+
+
+@pytest.mark.fashion
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not there")
+def test_fashion_mnist_in_part_goes_the_whole_way(pix2pocket, tmp_path):
+    part = (
+        "ingest.limit=6000",
+        "train.epochs=4",
+        "prune.epochs=4",
+        "quantize.calibration_images=64",
+    )
+    done = pix2pocket("run", "configs/fashion_mnist.yaml", *part, artifacts=tmp_path, timeout=900)
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "fashion_mnist" / "report.json").read_text())
+    assert report["dataset"]["train"] == 6000
+    assert report["dataset"]["classes"][9] == "Ankle boot"
+    found = rows(report)
+    assert found["float32"]["accuracy"] > 0.75
+    assert abs(found["int8"]["drop_pp"]) < 2
+    assert found["int8"]["bytes"] <= 0.29 * found["float32"]["bytes"]
+    assert found["prune+int8"]["nonzero_params"] <= 0.22 * found["prune+int8"]["params"]
