@@ -5,20 +5,23 @@ python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until ev
 """
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from pipeline.errors import ConfigError, Interrupted, PipelineError, ResourceError
-
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help=__doc__.partition("\n")[0],
+from pipeline.errors import (
+    ConfigError,
+    ConversionError,
+    Interrupted,
+    PipelineError,
+    ResourceError,
 )
+
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 Words = Annotated[
     list[str] | None,
@@ -45,19 +48,20 @@ def run(
     """Run a recipe: train, shrink, measure, report. What is done already is not done again."""
     from pipeline import console
     from pipeline.engine import run as run_config
-    from pipeline.progress import native_noise_to
-    from pipeline.publish import log_file
 
-    config = _config(words)
-    _require_writable(artifacts)
-    with native_noise_to(log_file(artifacts, config.name)):
-        outcome = run_config(
-            config, artifacts=artifacts, until=until, force=force or (), verify=verify
-        )
+    outcome = run_config(
+        _config(words),
+        artifacts=artifacts,
+        until=until,
+        force=force or (),
+        verify=verify,
+        quiet=True,
+    )
     console.show_outcome(outcome)
-    failed = [problem for problem in outcome.problems.values() if problem["status"] == "failed"]
-    if failed:
-        raise typer.Exit(4)
+    statuses = {problem["status"] for problem in outcome.problems.values()}
+    if statuses:
+        failed = "failed" in statuses
+        raise typer.Exit(ConversionError.exit_code if failed else ConfigError.exit_code)
 
 
 @app.command()
@@ -94,7 +98,7 @@ def clean(
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:
     """Remove cached results that were not used lately; published ones stay."""
-    from pipeline.engine import locked
+    from pipeline.guard import locked
     from pipeline.store import Store
 
     with locked(artifacts):
@@ -106,7 +110,9 @@ def clean(
 
 @app.command()
 def benchmark(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.tflite ...")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE.tflite ...", exists=True, dir_okay=False)
+    ],
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Measure .tflite files, whoever made them: bytes, operations, latency. LiteRT only."""
@@ -125,30 +131,28 @@ def _config(words: list[str] | None) -> Any:
     return Config.load(recipe, overrides)
 
 
-def _require_writable(artifacts: Path) -> None:
-    try:
-        artifacts.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{artifacts}: cannot be made: {error.strerror}") from error
-
-
 def main() -> int:
     """Run the command line; an error is one line on standard error and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without these letters gets others
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # this is the program's output
-        return error.exit_code
+        return _fail(f"error: {error}", error.exit_code)
     except TyperException as error:
-        print(f"error: {error.format_message()}", file=sys.stderr)  # noqa: T201
-        return ConfigError.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; finished stages are kept, run again to go on", file=sys.stderr)  # noqa: T201
-        return 130
+        return _fail(f"error: {error.format_message()}", ConfigError.exit_code)
+    except OSError as error:
+        return _fail(f"error: {error}", ResourceError.exit_code)
     except Interrupted:
-        print("terminated; finished stages are kept, run again to go on", file=sys.stderr)  # noqa: T201
-        return 143
+        return _fail("terminated; finished stages are kept, run again to go on", 143)
+    if code == INTERRUPTED:
+        return _fail("interrupted; finished stages are kept, run again to go on", code)
     return code if isinstance(code, int) else 0
+
+
+def _fail(line: str, code: int) -> int:
+    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201  # this is the program's output
+    return code
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """pix2pocket: from a set of pictures to a measured model on a phone.
 
     from pipeline import Config, run
-    report = run(Config.load("configs/digits.yaml", ["train.epochs=30"]))
+    outcome = run(Config.load("configs/digits.yaml", ["train.epochs=30"]))
 
 Both names load on first use, so that a room below can be imported without the engine above it.
 """

@@ -60,12 +60,20 @@ class Config(BaseModel):
             ConfigError: naming the file and the setting that is wrong, and the nearest known name.
         """
         path = Path(recipe)
-        settings = recipes.overlay({"name": path.stem} | recipes.read(path), overrides)
+        settings = recipes.overlay({"name": _name_of(path)} | recipes.read(path), overrides)
         return cls.of(settings, str(path))
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], where: str = "config") -> Self:
-        """Make a config from plain values; errors are one line that begins with `where`."""
+        """Make a config from plain values; errors are one line that begins with `where`.
+
+        A section with nothing in it, as when all its lines are comments, says nothing.
+        """
+        settings = {
+            name: value
+            for name, value in settings.items()
+            if value is not None or name not in SECTIONS
+        }
         try:
             config = cls.model_validate(settings)
             config._check_given(settings)
@@ -112,6 +120,21 @@ class Config(BaseModel):
         """
         return {step.id: (step, self._settings(step)) for step in unfold(self.variants)}
 
+    def recipe(self) -> dict[str, Any]:
+        """Spell out every setting, as plain values: a recipe that comes to this very run."""
+        given = {name: set(section.given) for name, section in SECTIONS.items()}
+        plain = self.model_dump(mode="json", exclude=given)
+        plain["build"] = self._build_options() | plain["build"]
+        for name in TRANSFORMS:
+            section: Prune = getattr(self, name)
+            inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
+            plain[name] = inherited | {"presets": plain[name]["presets"]}
+        return plain
+
+    def _build_options(self) -> dict[str, Any]:
+        options = MODELS.function(self.build.model).defaults
+        return {key: getattr(self.build, key, value) for key, value in options.items()}
+
     def _settings(self, step: Step) -> Section:
         section: Section = getattr(self, step.stage)
         given: dict[str, Any] = {"seed": self.seed} if "seed" in section.given else {}
@@ -120,10 +143,11 @@ class Config(BaseModel):
         if step.stage == "quantize":
             given["format"] = step.ending
         if step.stage == "build":
-            options = MODELS.function(self.build.model).defaults
-            given |= {key: getattr(self.build, key, value) for key, value in options.items()}
+            given |= self._build_options()
+        if step.stage == "augment" and isinstance(self.augment.policy, str):
+            given["policy"] = POLICIES[self.augment.policy]
         if step.stage == "report":
-            given["config"] = self.model_dump(mode="json")
+            given["config"] = self.recipe()
         return section.model_copy(update=given)
 
 
@@ -133,6 +157,11 @@ _GIVEN = {
     "config": "the run fills it in",
     "problems": "the run fills it in",
 }
+
+
+def _name_of(recipe: Path) -> str:
+    """Make a folder's name of a recipe's: `my digits.yaml` runs as `my-digits`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", recipe.stem).strip("-._")
 
 
 def _check_options(build: Build) -> None:
@@ -153,7 +182,7 @@ def _check_options(build: Build) -> None:
 
 def _first_problem(error: ValidationError) -> str:
     """Say the first thing wrong, as `section.key: what`; unknown keys with the nearest known."""
-    problem = error.errors(include_url=False)[0]
+    problem = max(error.errors(include_url=False), key=lambda problem: len(problem["loc"]))
     *sections, key = [str(part) for part in problem["loc"] if not _is_union_branch(part)]
     place = ".".join([*sections, key])
     if problem["type"] == "extra_forbidden":

@@ -14,7 +14,7 @@ from pipeline.lazy import LazyTable, nearest
 from pipeline.publish import runs
 from pipeline.reference import settings_page
 
-console = Console(highlight=False, soft_wrap=False)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 STYLES = {"cached": "dim", "run": "yellow", "waits": "cyan"}
 
 
@@ -22,20 +22,20 @@ def show_outcome(outcome: Outcome) -> None:
     """Print the variants' table and where the report is; without a report, the folders made."""
     if outcome.report is None:
         for step, entry in outcome.entries.items():
-            console.print(f"{step:<28} {entry.folder}", markup=False, soft_wrap=True)
+            console.print(f"{step:<28} {entry.folder}", markup=False)
         return
     from pipeline.show.schema import Report
     from pipeline.show.terminal import variants_table
 
-    console.print(variants_table(Report.model_validate(outcome.report)))
-    console.print(f"{outcome.folder}/report.html", markup=False, soft_wrap=True)
+    console.print(variants_table(Report.model_validate(outcome.report)), soft_wrap=False)
+    console.print(f"{outcome.folder}/report.html", markup=False)
 
 
 def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:
     """Print a line a step: what will happen, and why."""
     for step, what, why in rows:
         line = f"{step:<28} {what:<7} {why}"
-        console.print(line, style=STYLES[what], markup=False, soft_wrap=True)
+        console.print(line, style=STYLES[what], markup=False)
 
 
 def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
@@ -52,10 +52,13 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
             console.print(f"{name:<12} {reference.replace(':', '.')}", markup=False)
         console.print(f"policies by name: {', '.join(POLICIES)}", markup=False)
     elif what == "config":
-        settings = config().model_dump(mode="json")
-        console.print(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), markup=False)
+        console.print(
+            yaml.safe_dump(config().recipe(), sort_keys=False, allow_unicode=True),
+            markup=False,
+            end="",
+        )
     elif what == "settings":
-        console.print(settings_page(), end="", markup=False, soft_wrap=True)
+        console.print(settings_page(), end="", markup=False)
     elif what == "runs":
         _print_runs(artifacts)
     else:
@@ -93,7 +96,7 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
             *(latency(times[share]) for share in ("p50", "p90", "p99")),
             f"{row['latency_ratio']:.2f}x",
         )
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def _print_table(table: LazyTable) -> None:

@@ -1,31 +1,35 @@
 """The engine: take a config through its steps, doing only what is not done already."""
 
-import errno
 import logging
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from pipeline import publish
 from pipeline.config import Config
-from pipeline.errors import ConfigError, DataError, Interrupted, PipelineError, ResourceError
+from pipeline.errors import ConfigError, DataError, PipelineError, ResourceError
 from pipeline.fingerprint import FileMemo
 from pipeline.graph import BY_NAME, Step
-from pipeline.lazy import load, nearest
+from pipeline.guard import (
+    Stop,
+    lacking,
+    locked,
+    logged,
+    one_line,
+    out_of_resources,
+    terminable,
+    unexpected,
+)
+from pipeline.lazy import load
 from pipeline.plan import Identity, Plan, Problem
-from pipeline.progress import say
+from pipeline.progress import native_noise_to, say
 from pipeline.settings import REFERENCE, Metrics, Section
 from pipeline.store import Entry, Store
 
 log = logging.getLogger("pipeline")
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
 
 
 @dataclass
@@ -46,31 +50,35 @@ def run(
     until: str | None = None,
     force: Sequence[str] = (),
     verify: bool = False,
+    quiet: bool = False,
 ) -> Outcome:
-    """Run every step that is not done, publish `<artifacts>/<name>/`, return the report.
+    """Run every step that is not done and publish `<artifacts>/<name>/`.
 
     Args:
         until: the last stage to run; nothing is published then, unless it is "report".
         force: stages to run though they are done.
         verify: read every cached byte before it is trusted.
+        quiet: what native libraries write on standard error goes to the log instead.
 
     Raises:
         PipelineError: of the class that says what went wrong; earlier results stay as they were.
     """
-    for stage in filter(None, (until, *force)):
-        if stage not in BY_NAME:
-            raise ConfigError(f"unknown stage {stage!r}: {nearest(stage, BY_NAME)}")
     root = Path(artifacts)
+    store = Store(root / ".cache")
+    plan = Plan(config, store, FileMemo(store.root / "digests.json"))
+    for stage in filter(None, (until, *force)):
+        plan.require(stage)
+    publish.require_ours(root, config.name)
+    log_file = publish.log_file(root, config.name)
     with ExitStack() as stack:
         stack.enter_context(locked(root))
-        stack.enter_context(_terminable())
-        stack.enter_context(_logging(publish.log_file(root, config.name)))
-        store = Store(root / ".cache")
+        stop = stack.enter_context(terminable())
+        stack.enter_context(logged(log_file))
+        if quiet:
+            stack.enter_context(native_noise_to(log_file))
         store.sweep()
-        publish.repair(root, config.name)
-        memo = FileMemo(root / ".cache" / "digests.json")
-        outcome = _Run(Plan(config, store, memo), frozenset(force), verify).until(until)
-        memo.save()
+        publish.repair(root)
+        outcome = _Run(plan, frozenset(force), verify, stop).until(until)
         if "report" in outcome.entries:
             publish.publish(root, config.name, outcome.entries)
             outcome.folder = root / config.name
@@ -81,19 +89,20 @@ def run(
 class _Run:
     """One pass over a plan."""
 
-    def __init__(self, plan: Plan, force: frozenset[str], verify: bool) -> None:
-        self.plan, self.force, self.verify = plan, force, verify
+    def __init__(self, plan: Plan, force: frozenset[str], verify: bool, stop: Stop) -> None:
+        self.plan, self.force, self.verify, self.stop = plan, force, verify, stop
         self.outcome = Outcome()
 
     def until(self, stage: str | None) -> Outcome:
         steps = self.plan.until(stage)
-        self._check(steps)
+        self._check(steps, "check")
         for step in steps:
             problem = self._inherited_problem(step)
             if problem:
                 self._note_problem(step, problem)
                 continue
             identity = self.plan.identify(step, self.outcome.entries, self._variant_problems())
+            self.plan.memo.save()
             entry = None
             if step.stage not in self.force:
                 entry = self.plan.store.find(step.stage, identity.key, self.verify)
@@ -105,36 +114,41 @@ class _Run:
             if entry is not None:
                 self.plan.store.touch(entry)
                 self.outcome.entries[step.id] = entry
+                if step.stage == "ingest":
+                    self._check(steps, "check_pictures", entry.folder)
         return self.outcome
 
-    def _check(self, steps: Sequence[Step]) -> None:
-        """Let every stage that may run refuse its settings before the first one starts."""
+    def _check(self, steps: Sequence[Step], function: str, *arguments: Path) -> None:
+        """Let every stage that may run refuse its settings before there is work to lose.
+
+        `check(settings)` is called before the first stage, `check_pictures(settings, folder)` as
+        soon as ingest has split them.
+        """
         wanted = {step.id for step in steps}
-        for status in self.plan.survey(self.force, self.verify):
+        for status in self.plan.survey(self.force):
             if status.entry is None and status.step.id in wanted:
-                check = getattr(_module(status.step), "check", None)
+                check = getattr(_module(status.step), function, None)
                 if check is not None:
-                    check(self.plan.resolved[status.step.id][1])
+                    check(self.plan.resolved[status.step.id][1], *arguments)
+        self.stop.heed()
 
     def _attempt(self, step: Step, identity: Identity) -> Entry | None:
         """Run a step; a failing variant is noted and stops no other, anything else is raised."""
         try:
             return self._execute(step, identity)
-        except (ResourceError, ConfigError, DataError):
+        except (ResourceError, DataError):
             raise
         except Exception as error:
-            ours = isinstance(error, PipelineError)
-            if _out_of_resources(error):
-                raise ResourceError(f"{step.id}: {error}; free some and run again") from error
+            self.stop.heed()
+            if out_of_resources(error):
+                raise ResourceError(lacking(step.id, error)) from error
             if step.path in {"", REFERENCE}:
-                if ours:
+                if isinstance(error, PipelineError):
                     raise
-                what = f"{type(error).__name__}: {_one_line(error)}"
-                raise PipelineError(
-                    f"{step.id}: {what} (a mistake of ours? see the log)"
-                ) from error
+                raise PipelineError(unexpected(step.id, error)) from error
             log.exception("%s failed", step.id)
-            self._note_problem(step, {"status": "failed", "reason": _one_line(error)})
+            status = "refused" if isinstance(error, ConfigError) else "failed"
+            self._note_problem(step, {"status": status, "reason": one_line(error)})
             return None
 
     def _execute(self, step: Step, identity: Identity) -> Entry:
@@ -151,6 +165,9 @@ class _Run:
             if begin:
                 load(begin)(identity.settings.seed)
             metrics = function(identity.settings, inputs, draft)
+            self.stop.heed()
+            if self.plan.outside(step, identity.settings) != identity.outside:
+                raise DataError(f"{step.id}: its files changed while they were read; run again")
             seconds = time.monotonic() - started
             facts = {"step": step.id, **identity.facts, "seconds": seconds, "metrics": metrics}
             entry = self.plan.store.publish(
@@ -186,73 +203,6 @@ def _module(step: Step) -> Any:
     from importlib import import_module
 
     return import_module(f"pipeline.stages.{step.stage}")
-
-
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Hold the one lock of an artifacts folder."""
-    lock = filelock.FileLock(root / ".lock")
-    try:
-        (root / ".cache").mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise ResourceError(
-            f"{root}: another run is working there; wait for it, or give --artifacts another folder"
-        ) from error
-    except OSError as error:
-        raise ResourceError(
-            f"{root}: cannot be written: {error.strerror}; give --artifacts"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM unwind, so that drafts are removed; only where signals can be handled."""
-
-    def stop(*_: object) -> None:
-        raise Interrupted
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: the caller's program owns its signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _logging(path: Path) -> Iterator[None]:
-    """Write this run's log; what goes wrong is there with its traceback."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="a", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    try:
-        yield
-    except BaseException as error:
-        log.error("run ended: %s", _one_line(error), exc_info=error)
-        raise
-    finally:
-        log.removeHandler(handler)
-        handler.close()
-
-
-def _out_of_resources(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in FULL)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) < 500 else text[:497] + "..."
 
 
 def _short(value: Any) -> str:

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import ConfigError, DataError
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "models")
 VERSIONED = ("keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
@@ -65,15 +67,25 @@ def fingerprint(paths: Iterable[Path], file_digest: Callable[[Path], str]) -> di
     """Digest files and folders outside the project, by path relative to what was named.
 
     A folder stands for every file below it, so an added, removed or renamed file is seen.
+
+    Raises:
+        DataError: naming a file that cannot be read.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
             below = sorted(file for file in path.rglob("*") if file.is_file())
-            found |= {file.relative_to(path).as_posix(): file_digest(file) for file in below}
+            found |= {file.relative_to(path).as_posix(): file for file in below}
         else:
-            found[path.name] = file_digest(path)
-    return found
+            found[path.name] = path
+    return {name: _digest(path, file_digest) for name, path in found.items()}
+
+
+def _digest(path: Path, file_digest: Callable[[Path], str]) -> str:
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 @cache
@@ -133,7 +145,10 @@ def _data_files(package: Path) -> dict[str, str]:
 @cache
 def _read(path: Path, _changed: int) -> tuple[str, list[str], list[tuple[str, str]]]:
     """Parse a file once: digest of its tree, modules it imports, rows of its lazy tables."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise ConfigError(f"{path}, line {error.lineno}: {error.msg}") from error
     imports: list[str] = []
     rows: list[tuple[str, str]] = []
     for node in ast.walk(tree):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Config
+from pipeline.errors import ConfigError
 from pipeline.fingerprint import FileMemo, code, digest, fingerprint, versions, words
 from pipeline.graph import BY_NAME, Step
-from pipeline.lazy import load
+from pipeline.lazy import load, nearest
 from pipeline.settings import Section
 from pipeline.store import Entry, Store
 
@@ -48,8 +49,17 @@ class Plan:
         """The steps up to the last one of a stage; all of them for None."""
         if stage is None:
             return self.steps
-        last = max(n for n, step in enumerate(self.steps) if step.stage == stage)
+        last = max(number for number, step in enumerate(self.steps) if step.stage == stage)
         return self.steps[: last + 1]
+
+    def require(self, stage: str) -> None:
+        """Raise `ConfigError` for a stage that this run has no step of."""
+        known = dict.fromkeys(step.stage for step in self.steps)
+        if stage in known:
+            return
+        if stage in BY_NAME:
+            raise ConfigError(f"no variant of this run has {stage!r}; it has {', '.join(known)}")
+        raise ConfigError(f"unknown stage {stage!r}: {nearest(stage, known)}")
 
     def identify(
         self, step: Step, entries: Mapping[str, Entry], problems: Mapping[str, Problem]
@@ -57,7 +67,7 @@ class Plan:
         """Gather what a step's result depends on; its inputs that exist are in `entries`.
 
         Raises:
-            DataError: a file outside that it reads is missing.
+            DataError: a file outside that it reads is missing or cannot be read.
         """
         stage = BY_NAME[step.stage]
         settings = self.resolved[step.id][1]
@@ -68,20 +78,26 @@ class Plan:
             role: entries[source] for role, source in step.inputs.items() if source in entries
         }
         references = [f"pipeline.stages.{step.stage}", *filter(None, (stage.outside, stage.begin))]
-        outside = (
-            fingerprint(load(stage.outside)(settings), self.memo.digest) if stage.outside else {}
-        )
+        chosen = words(values)
+        if "augment" in step.inputs:  # what it trains on passes through these operations
+            chosen |= words(self.resolved["augment"][1].model_dump(mode="json"))
+        outside = self.outside(step, settings)
         facts = {
             "settings": values,
             "inputs": {role: entry.files for role, entry in inputs.items()},
             "outside": digest(outside),
-            "code": code(references, words(values)),
+            "code": code(references, chosen),
             "versions": versions(),
         }
         essence = facts | {"inputs": {role: entry.digest for role, entry in inputs.items()}}
         return Identity(digest({"stage": step.stage, **essence}), settings, facts, outside)
 
-    def survey(self, force: frozenset[str] = frozenset(), verify: bool = False) -> list[Status]:
+    def outside(self, step: Step, settings: Section) -> dict[str, str]:
+        """Digests of the user's files that a step reads; raises `DataError` if one cannot be."""
+        files = BY_NAME[step.stage].outside
+        return fingerprint(load(files)(settings), self.memo.digest) if files else {}
+
+    def survey(self, force: frozenset[str] = frozenset()) -> list[Status]:
         """Tell of each step whether it is done, to be done, or waits for one that is to be done."""
         entries: dict[str, Entry] = {}
         statuses: list[Status] = []
@@ -93,7 +109,7 @@ class Plan:
             identity = self.identify(step, entries, {})
             entry = None
             if step.stage not in force:
-                entry = self.store.find(step.stage, identity.key, verify)
+                entry = self.store.find(step.stage, identity.key)
             if entry is not None:
                 entries[step.id] = entry
             statuses.append(Status(step, identity, entry))

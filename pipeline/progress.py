@@ -6,13 +6,25 @@ Everything of this kind goes to standard error; standard output is for results.
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Screen:
+    """Standard error as it is now, or `instead` of it while native code may write there."""
+
+    instead: TextIO | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.instead or sys.stderr, name)
+
+
+_screen = _Screen()
+console = Console(file=cast(TextIO, _screen), highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(line: str, style: str | None = None) -> None:
@@ -41,15 +53,19 @@ def native_noise_to(log: Path) -> Iterator[None]:
     TensorFlow's converter logs straight to file descriptor 2, past every Python setting.
     """
     screen = os.dup(2)
-    log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
-    with log.open("ab", buffering=0) as sink, os.fdopen(screen, "w") as ours:
-        before = console.file
+    with log.open("ab", buffering=0) as sink, _writer(screen) as ours:
         os.dup2(sink.fileno(), 2)
-        console.file = ours
+        _screen.instead = ours
         try:
             yield
         finally:
-            sys.stderr.flush()
+            with suppress(OSError):  # the log's disk may be full
+                sys.stderr.flush()
             os.dup2(screen, 2)
-            console.file = before
+            _screen.instead = None
+
+
+def _writer(descriptor: int) -> TextIO:
+    """Write as `sys.stderr` does: a sign that the screen has no letter for is spelled out."""
+    return os.fdopen(descriptor, "w", encoding=sys.stderr.encoding, errors="backslashreplace")

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import IntegrityError
+from pipeline.errors import ConfigError, IntegrityError
 from pipeline.fingerprint import digest
 from pipeline.settings import LOGS
 from pipeline.store import MANIFEST, Entry, sync
 
 HISTORY = ".history"
 STAMP = ".published.json"
+NEW, OLD = ".pix2pocket-new-", ".pix2pocket-old-"  # beside a target while it is swapped
 PUBLISHED = ("export", "report")
 
 
@@ -30,13 +31,32 @@ def load_report(path: Path) -> dict[str, Any]:
     return report
 
 
+def require_ours(root: Path, name: str) -> None:
+    """Refuse to publish over something that no run has made: `--artifacts .` and `name: photos`."""
+    target = root / name
+    if target.exists() and not (target / STAMP).is_file():
+        raise ConfigError(
+            f"{target}: is there already and is no run's result; give another name=, or --artifacts"
+        )
+
+
 def publish(root: Path, name: str, entries: Mapping[str, Entry]) -> None:
     """Put the export's and the report's files into `<root>/<name>/`, unless they are there."""
-    target, draft, old = root / name, root / f".new-{name}", root / f".old-{name}"
-    stamp = digest([entries[stage].manifest["key"] for stage in PUBLISHED])
-    if _is_published(target, stamp):
+    manifests = [entries[stage].manifest for stage in PUBLISHED]
+    stamp = digest([[manifest["key"], manifest["digest"]] for manifest in manifests])
+    if _is_published(root / name, stamp):
         return
-    shutil.rmtree(draft, ignore_errors=True)
+    require_ours(root, name)
+    try:
+        draft = _draft(root, name, entries, stamp)
+        _remember(root / HISTORY / name, draft / "report.json")
+        _swap(draft, root / name, root / f"{OLD}{name}")
+    finally:
+        repair(root)
+
+
+def _draft(root: Path, name: str, entries: Mapping[str, Entry], stamp: str) -> Path:
+    draft = root / f"{NEW}{name}"
     for stage in PUBLISHED:
         ignored = shutil.ignore_patterns(MANIFEST, LOGS)
         shutil.copytree(entries[stage].folder, draft, ignore=ignored, dirs_exist_ok=True)
@@ -47,33 +67,43 @@ def publish(root: Path, name: str, entries: Mapping[str, Entry]) -> None:
         if path.is_file()
     }
     (draft / STAMP).write_text(json.dumps({"stamp": stamp, "sizes": sizes}))
-    report = load_report(draft / "report.json")
-    (root / HISTORY / name / f"{report['id']}.json").write_bytes(
-        (draft / "report.json").read_bytes()
-    )
     for path in (*draft.rglob("*"), draft):
         sync(path)
+    return draft
+
+
+def _remember(history: Path, report: Path) -> None:
+    """Keep a copy of a report under its id; it is there whole or not at all."""
+    draft = history / ".report.json"
+    shutil.copy(report, draft)
+    sync(draft)
+    draft.rename(history / f"{load_report(report)['id']}.json")
+    sync(history)
+
+
+def _swap(draft: Path, target: Path, old: Path) -> None:
     if target.exists():
         target.rename(old)
     draft.rename(target)
-    sync(root)
-    shutil.rmtree(old, ignore_errors=True)
+    sync(target.parent)
 
 
-def repair(root: Path, name: str) -> None:
-    """Bring back the old results where a run was killed between the two renames of a swap."""
-    target, old = root / name, root / f".old-{name}"
-    if old.exists():
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
+def repair(root: Path) -> None:
+    """Bring back earlier results where a swap was cut off between its renames; clear the rest."""
+    for old in root.glob(f"{OLD}*"):
+        target = root / old.name.removeprefix(OLD)
+        if not target.exists():
             old.rename(target)
-    shutil.rmtree(root / f".new-{name}", ignore_errors=True)
+    for left in (*root.glob(f"{OLD}*"), *root.glob(f"{NEW}*")):
+        if left.is_symlink():
+            left.unlink()
+        else:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def runs(root: Path) -> list[dict[str, Any]]:
     """Reports of every run whose results were published, oldest first."""
-    found = [load_report(path) for path in root.glob(f"{HISTORY}/*/*.json")]
+    found = [load_report(path) for path in root.glob(f"{HISTORY}/*/[!.]*.json")]
     return sorted(found, key=lambda report: str(report["created"]))
 
 

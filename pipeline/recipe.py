@@ -73,7 +73,9 @@ def overlay(recipe: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
         *sections, key = path.strip().split(".")
         place = result
         for section in sections:
-            place = place.setdefault(section, {})
+            if place.get(section) is None:
+                place[section] = {}
+            place = place[section]
             if not isinstance(place, dict):
                 raise ConfigError(f"{override!r}: {section!r} is a value, it has no keys in it")
         place[key] = parse(text, override)

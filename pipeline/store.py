@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import digest, file_digest
+from pipeline.graph import BY_NAME
 from pipeline.settings import LOGS
 
 MANIFEST = "manifest.json"
@@ -146,17 +147,20 @@ class Store:
         os.utime(entry.folder / MANIFEST)
 
     def sweep(self) -> None:
-        """Remove drafts of runs that were killed; the caller holds the lock, so none is alive."""
-        for draft in self.root.glob("*/.*"):
-            if draft.is_dir():
-                shutil.rmtree(draft, ignore_errors=True)
+        """Remove what killed runs left: drafts, and entries half removed.
+
+        The caller holds the lock, so none of them is being worked on.
+        """
+        for folder in self._folders():
+            if folder.name.startswith(".") or not (folder / MANIFEST).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self, keep: int) -> tuple[int, int]:
         """Keep the entries last used, `keep` of each step; say how many went, and their bytes."""
         removed = size = 0
-        for stage in sorted(self.root.glob("*/")):
+        for stage in BY_NAME:
             kept: dict[str, int] = {}
-            for entry in self.all(stage.name):
+            for entry in self.all(stage):
                 step = entry.manifest["step"]
                 kept[step] = kept.get(step, 0) + 1
                 if kept[step] > keep:
@@ -164,6 +168,11 @@ class Store:
                     removed += 1
                     remove(entry.folder)
         return removed, size
+
+    def _folders(self) -> Iterator[Path]:
+        """What lies in the stages' folders; no other is ours to touch, as in `~/.cache`."""
+        for stage in BY_NAME:
+            yield from (self.root / stage).glob("*")
 
 
 def remove(folder: Path) -> None:
@@ -208,4 +217,7 @@ def _is_as_said(path: Path, facts: Mapping[str, Any], verify: bool) -> bool:
 
 
 def _last_used(entry: Entry) -> float:
-    return (entry.folder / MANIFEST).stat().st_mtime
+    try:
+        return (entry.folder / MANIFEST).stat().st_mtime
+    except OSError:  # a run beside us has just made it anew
+        return 0.0

@@ -2,53 +2,36 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-SMALL = (
-    "train.epochs=4",
-    "prune.epochs=3",
-    "build.width=8",
-    "benchmark.rounds=2",
-    "benchmark.runs=5",
-)
-
-
-@dataclass
-class Done:
-    """A finished command: exit code, both outputs, seconds."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-    @property
-    def errors(self) -> list[str]:
-        return self.err.strip().splitlines()
-
-
-def call(*arguments, artifacts=None, cwd=ROOT, timeout=300):
-    """Run the front door in a process of its own."""
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
-    if artifacts is not None:
-        command += ["--artifacts", str(artifacts)]
-    started = time.monotonic()
-    done = subprocess.run(
-        command, cwd=cwd, check=False, capture_output=True, text=True, timeout=timeout
-    )
-    return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+from tests.front_door import ROOT, SMALL, Done, call
 
 
 @pytest.fixture
 def pix2pocket():
     return call
+
+
+@pytest.fixture
+def inside(capfd, monkeypatch):
+    """Call the front door in this process, where TensorFlow may be loaded already."""
+    import run_pipeline
+
+    def call_inside(*arguments, artifacts):
+        words = ["run_pipeline.py", *map(str, arguments), "--artifacts", str(artifacts)]
+        monkeypatch.setattr(sys, "argv", words)
+        capfd.readouterr()
+        started = time.monotonic()
+        code = run_pipeline.main()
+        out, err = capfd.readouterr()
+        return Done(code, out, err, time.monotonic() - started)
+
+    return call_inside
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +48,18 @@ def copied(finished, tmp_path):
     """A copy of the finished run, times kept."""
     target = tmp_path / "artifacts"
     subprocess.run(["cp", "-a", str(finished), str(target)], check=True)
+    return target
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the code, to be edited."""
+    target = tmp_path / "project"
+    target.mkdir()
+    for name in ("pipeline", "models", "configs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    shutil.copy(ROOT / "run_pipeline.py", target)
     return target
 
 

@@ -8,12 +8,19 @@ import numpy as np
 
 from pipeline.compress.legacy.pruning import prune
 from pipeline.compress.schedule import Ramp
+from pipeline.data.batches import steps
+from pipeline.data.dataset import facts
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Fitted, Task, fit
 from pipeline.settings import Inputs, Metrics, Prune
 
 COMPARED = 32  # pictures on which the mirror and the model have to agree
+
+
+def check_pictures(settings: Prune, ingest: Path) -> None:
+    """Refuse a run that is too short for its ramp: known as soon as the pictures are counted."""
+    _ramp(settings, steps(facts(ingest)["train"], settings.batch))
 
 
 def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
@@ -25,13 +32,7 @@ def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
     """
     task = Task.read(inputs)
     per_epoch = task.steps_per_epoch(settings)
-    ramp = Ramp.over(
-        settings.epochs * per_epoch,
-        settings.sparsity,
-        kind=settings.ramp,
-        begin=settings.begin,
-        end=settings.end,
-    )
+    ramp = _ramp(settings, per_epoch)
     fits: list[Fitted] = []
     pruned = prune(
         load_model(inputs["candidate"] / "model.keras"),
@@ -56,3 +57,13 @@ def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
     weights = sum(layer.weights for layer in pruned.layers)
     zeros = sum(layer.zeros for layer in pruned.layers)
     return {"sparsity": zeros / weights, "val_accuracy": fits[0].best["val_accuracy"]}
+
+
+def _ramp(settings: Prune, steps_per_epoch: int) -> Ramp:
+    return Ramp.over(
+        settings.epochs * steps_per_epoch,
+        settings.sparsity,
+        kind=settings.ramp,
+        begin=settings.begin,
+        end=settings.end,
+    )
