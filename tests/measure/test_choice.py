@@ -38,6 +38,10 @@ def test_cost_weighs_size_and_latency_alike():
     assert chosen(base(), half_and_half, row("lopsided", 0.95, 0.1, 2.0))[0] == "lopsided"
 
 
+def test_what_packs_small_but_lies_large_in_memory_is_not_cheap():
+    assert chosen(base(), row("int8", 0.95), row("pruned", 0.95, 0.5, packed=0.01))[0] == "int8"
+
+
 def test_the_reference_when_nothing_is_good_enough():
     name, reason = chosen(base(), row("int8", 0.93), row("prune+int8", 0.5, 0.1))
     assert name == "float32"
