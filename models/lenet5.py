@@ -22,9 +22,9 @@ def lenet5(
     small = min(input_shape[:2]) < 12
     images = x = keras.Input(input_shape, name="images")
     x = layers.Conv2D(6, 5, padding="same", activation=activation)(x)
-    x = layers.AveragePooling2D(padding="same")(x)
+    x = layers.AveragePooling2D(2, padding="same")(x)
     x = layers.Conv2D(16, 5, padding="same" if small else "valid", activation=activation)(x)
-    x = layers.AveragePooling2D(padding="same")(x)
+    x = layers.AveragePooling2D(2, padding="same")(x)
     x = layers.Flatten()(x)
     x = layers.Dense(120, activation=activation)(x)
     x = layers.Dense(84, activation=activation)(x)

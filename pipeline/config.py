@@ -26,8 +26,8 @@ from pipeline.settings import (
     Quantize,
     Report,
     Section,
+    Seed,
     Train,
-    Whole,
 )
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
@@ -39,7 +39,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-    seed: Whole = 0
+    seed: Seed = 0
     variants: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_VARIANTS
     ingest: Ingest = Ingest()
     augment: Augment = Augment()

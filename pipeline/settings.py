@@ -15,6 +15,7 @@ from pipeline.lazy import nearest
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=10**9)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
@@ -36,7 +37,7 @@ class Section(BaseModel):
     given: ClassVar[frozenset[str]] = frozenset({"seed"})
     inherited: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(frozen=True, extra="forbid")
-    seed: Whole = Field(0, description="decides everything random in this stage")
+    seed: Seed = Field(0, description="decides everything random in this stage")
 
 
 class Ingest(Section):
@@ -59,7 +60,7 @@ class Ingest(Section):
 class Augment(Section):
     """Random changes to training pictures."""
 
-    policy: str | tuple[str | dict[str, Options], ...] = Field(
+    policy: str | tuple[str | dict[str, Options | None], ...] = Field(
         "none", description="a policy's name, or a list of `show augmentations` with arguments"
     )
     preview: Count = Field(6, description="pictures in the preview figure")

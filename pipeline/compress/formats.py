@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,23 @@ Convert = Callable[[keras.Model, Images, str], bytes]
 
 def float32(model: keras.Model, sample: Images, io: str) -> bytes:
     """Weights and arithmetic in float32: the reference every other format is compared with."""
-    return _convert(_converter(model))
+    with _converter(model) as converter:
+        return _convert(converter)
 
 
 def float16(model: keras.Model, sample: Images, io: str) -> bytes:
     """Weights in float16, half the bytes; a CPU computes in float32."""
-    converter = _converter(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    return _convert(converter)
+    with _converter(model) as converter:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        return _convert(converter)
 
 
 def dynamic(model: keras.Model, sample: Images, io: str) -> bytes:
     """Weights in int8, ranges of activations found anew for each picture: float in and out."""
-    converter = _converter(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return _convert(converter)
+    with _converter(model) as converter:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return _convert(converter)
 
 
 def int8(model: keras.Model, sample: Images, io: str) -> bytes:
@@ -44,24 +46,24 @@ def int8(model: keras.Model, sample: Images, io: str) -> bytes:
     With `io` "uint8" a raw pixel byte is the quantized input (scale 1, zero point 0) and
     probabilities come out as float32; with "int8" both ends are int8, for microcontrollers.
     """
-    converter = _converter(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _calibration(sample)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8 if io == "uint8" else tf.int8
-    converter.inference_output_type = tf.float32 if io == "uint8" else tf.int8
-    return _convert(converter)
+    with _converter(model) as converter:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _calibration(sample)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8 if io == "uint8" else tf.int8
+        converter.inference_output_type = tf.float32 if io == "uint8" else tf.int8
+        return _convert(converter)
 
 
 def int16x8(model: keras.Model, sample: Images, io: str) -> bytes:
     """Weights in int8, activations in int16: close to float, and slow where no kernel is tuned."""
-    converter = _converter(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _calibration(sample)
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    ]
-    return _convert(converter)
+    with _converter(model) as converter:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _calibration(sample)
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+        return _convert(converter)
 
 
 FORMATS: dict[str, Convert] = {
@@ -100,20 +102,19 @@ def save_signature(model: keras.Model, folder: Path, batch: int | None = None) -
     archive.write_out(str(folder), verbose=False)
 
 
-def _converter(model: keras.Model) -> Any:
+@contextmanager
+def _converter(model: keras.Model) -> Iterator[Any]:
     """Make a converter for batch 1 that may use TFLite's own operations only, never Flex."""
-    folder = tempfile.TemporaryDirectory(prefix="pix2pocket-")
-    save_signature(model, Path(folder.name), batch=1)
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder.name, signature_keys=[SIGNATURE])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    converter.kept_folder = folder
-    return converter
+    with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
+        save_signature(model, Path(folder), batch=1)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        yield converter
 
 
 def _convert(converter: Any) -> bytes:
     try:
-        with converter.kept_folder:
-            return bytes(converter.convert())
+        return bytes(converter.convert())
     except Exception as error:  # the converter raises what MLIR happens to raise
         reason = " ".join(str(error).split())[:300]
         raise ConversionError(f"the converter refuses this network: {reason}") from error

@@ -1,7 +1,8 @@
 """Augmentation: Keras' preprocessing layers over whole batches, random by (seed, epoch, batch)."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ POLICY = "policy.json"
 Policy = list[dict[str, dict[str, Any]]]
 Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
+COLOUR_ONLY = {"saturation", "hue"}
+FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
+OURS = {"data_format", "dtype", "name", "seed", "value_range"}  # fixed by what pictures are here
 
-def complete(policy: str | Sequence[str | Mapping[str, Mapping[str, Any]]]) -> Policy:
+
+def complete(policy: str | Sequence[str | Mapping[str, Mapping[str, Any] | None]]) -> Policy:
     """Spell a policy out: a name becomes its list, a bare operation gets empty arguments."""
     operations = POLICIES[policy] if isinstance(policy, str) else policy
     spelled: Policy = []
@@ -28,17 +33,15 @@ def complete(policy: str | Sequence[str | Mapping[str, Mapping[str, Any]]]) -> P
     return spelled
 
 
-def layers(policy: Policy) -> list[keras.Layer]:
-    """Make the layers; raises `ConfigError` for an argument one of them refuses."""
+def layers(policy: Policy) -> list[tuple[str, keras.Layer]]:
+    """Make the layers, with their names; raises `ConfigError` for an argument one refuses."""
     made = []
     for operation in policy:
         for name, arguments in operation.items():
             layer = AUGMENTATIONS[name]
-            try:
-                made.append(layer(**_scaled(name, arguments)))
-            except (TypeError, ValueError) as error:
-                reason = " ".join(str(error).split())
-                raise ConfigError(f"augment.policy: {name}: {reason}") from error
+            with _blaming(name):
+                _check(name, arguments)
+                made.append((name, layer(**_scaled(name, arguments))))
     return made
 
 
@@ -47,17 +50,42 @@ def augmenter(policy: Policy) -> Change:
 
     Every random number is drawn from `key`, that is (seed, epoch, batch), and from the place of
     the operation in the policy: equal keys give equal pictures, whatever ran before or beside.
+
+    Raises:
+        ConfigError: from here for an argument, and from what is made here for pictures, that an
+            operation does not take.
     """
     chain = layers(policy)
 
     def augment(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        for number, layer in enumerate(chain):
+        for number, (name, layer) in enumerate(chain):
             seeds = _KeyedSeeds(key, number)
-            change = layer.get_random_transformation(images, training=True, seed=seeds)
-            images = layer.transform_images(images, change, training=True)
+            with _blaming(name):
+                if name in COLOUR_ONLY and images.shape[-1] != 3:
+                    raise ValueError("it changes colours, and these pictures are gray")
+                change = layer.get_random_transformation(images, training=True, seed=seeds)
+                images = layer.transform_images(images, change, training=True)
         return tf.clip_by_value(images, 0.0, 255.0)
 
     return augment
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Say which operation of the policy does not work as it was asked to, and why, in one line."""
+    try:
+        yield
+    except (TypeError, ValueError, NotImplementedError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"augment.policy: {name}: {reason}") from error
+
+
+def _check(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse what Keras would take without a word."""
+    for argument in OURS & set(arguments):
+        raise ValueError(f"`{argument}` is not for a policy to set")
+    if name == "flip" and (mode := arguments.get("mode", FLIPS[0])) not in FLIPS:
+        raise ValueError(f"`mode` is one of {', '.join(FLIPS)}; received {mode!r}")
 
 
 class _KeyedSeeds(keras.random.SeedGenerator):

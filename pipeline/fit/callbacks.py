@@ -6,9 +6,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from rich.progress import Progress
 
 from pipeline.errors import TrainingError
-from pipeline.progress import bar, console, say
+from pipeline.progress import console, say
 
 Logs = Mapping[str, float]
 
@@ -37,7 +38,8 @@ class BestWeights:
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Compare, keep, and stop when `patience` epochs brought nothing better."""
-        score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
+        loss = float(logs["val_loss"])
+        score = (float(logs["val_accuracy"]), -np.inf if np.isnan(loss) else -loss)
         if epoch >= self.first and (self.score is None or score > self.score):
             self.epoch, self.score = epoch, score
             self._weights = self.model.get_weights()
@@ -76,18 +78,12 @@ class StopOnNaN:
 class ShowProgress:
     """One bar for the whole fit on a terminal; a line every few epochs elsewhere."""
 
-    def __init__(self, epochs: int, name: str, best: "BestWeights") -> None:
+    def __init__(self, shown: Progress, epochs: int, name: str, best: "BestWeights") -> None:
         super().__init__()
         self.epochs, self.name, self.best = epochs, name, best
-        self._bar = bar()
-        self._task: Any = None
+        self._bar = shown
+        self._task = shown.add_task(name, total=epochs, note="")
         self._started = self._said = time.monotonic()
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Show the bar."""
-        self._started = self._said = time.monotonic()
-        self._bar.start()
-        self._task = self._bar.add_task(self.name, total=self.epochs, note="")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Move on, with this epoch's figures and the best so far."""
@@ -100,7 +96,3 @@ class ShowProgress:
             self._said = now
             seconds = now - self._started
             say(f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {seconds:.0f} s")
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Take the bar away."""
-        self._bar.stop()

@@ -16,6 +16,7 @@ from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
 from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
 from pipeline.fit.optimizers import optimizer
+from pipeline.progress import bar
 from pipeline.settings import Fit, Inputs
 
 LOSS = "sparse_categorical_crossentropy"
@@ -88,18 +89,19 @@ def fit(
     )
     best = make(BestWeights, api, first_best, settings.patience)
     watchers = [*callbacks, best, make(StopOnNaN, api)]
-    watchers.append(make(ShowProgress, api, settings.epochs, "training", best))
     if log_dir is not None:
         watchers.append(api.callbacks.TensorBoard(str(log_dir), write_graph=False))
-    done = model.fit(
-        training_batches(task.train, settings.batch, settings.seed, augmenter(task.policy)),
-        epochs=settings.epochs,
-        steps_per_epoch=per_epoch,
-        validation_data=plain_batches(task.validation, max(settings.batch, 256)),
-        shuffle=False,
-        callbacks=watchers,
-        verbose=0,
-    )
+    with bar() as shown:  # taken away also when the fit fails
+        watchers.append(make(ShowProgress, api, shown, settings.epochs, "training", best))
+        done = model.fit(
+            training_batches(task.train, settings.batch, settings.seed, augmenter(task.policy)),
+            epochs=settings.epochs,
+            steps_per_epoch=per_epoch,
+            validation_data=plain_batches(task.validation, max(settings.batch, 256)),
+            shuffle=False,
+            callbacks=watchers,
+            verbose=0,
+        )
     history = {name: [float(value) for value in values] for name, values in done.history.items()}
     return Fitted(history, best.epoch if best.epoch is not None else len(history["loss"]) - 1)
 

@@ -5,6 +5,10 @@ from typing import Any
 
 from pipeline.settings import Fit
 
+# Of the last part of a variable's name: tf_keras hands over `block/conv/kernel:0`, and a layer
+# called `unbiased` is to decay as any other.
+SPARED = r"(^|/)(bias|gamma|beta)(:\d+)?$"
+
 
 def optimizer(settings: Fit, steps_per_epoch: int, api: ModuleType) -> Any:
     """Make the optimizer of some settings with its schedule.
@@ -24,7 +28,7 @@ def optimizer(settings: Fit, steps_per_epoch: int, api: ModuleType) -> Any:
     else:
         classes = {"adam": "Adam", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
         made = getattr(optimizers, classes[settings.optimizer])(rate, weight_decay=decay)
-    made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    made.exclude_from_weight_decay(var_names=[SPARED])
     return made
 
 

@@ -18,8 +18,9 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     The test split has no say: it is there to tell what the chosen one is worth.
     """
     base = next(row for row in rows if row["name"] == reference)
-    drops = {
-        r["name"]: 100 * (base["validation_accuracy"] - r["validation_accuracy"]) for r in rows
+    drops = {  # rounded: in floats 0.95 - 0.94 is more than 0.01
+        r["name"]: round(100 * (base["validation_accuracy"] - r["validation_accuracy"]), 9)
+        for r in rows
     }
     costs = {r["name"]: sqrt(r["bytes"] / base["bytes"] * r["latency_ratio"]) for r in rows}
     within = [row for row in rows if drops[row["name"]] <= max_drop_pp]
@@ -28,7 +29,10 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     best = max(cheap, key=lambda row: (row["validation_accuracy"], -row["gzip_bytes"]))
     name = str(best["name"])
     if name == reference:
-        return name, f"no smaller or faster file stays within {max_drop_pp:g} points on validation"
+        limit = f"within {max_drop_pp:g} points of it on validation"
+        if len(within) == 1:
+            return name, f"no other file is {limit}"
+        return name, f"no file {limit} is clearly cheaper"
     drop = drops[name]
     change = (
         f"loses {drop:.2f} points"

@@ -15,8 +15,8 @@ ROUNDS = 5
 
 
 def check(settings: Augment) -> None:
-    """Make the layers once, so that a wrong argument is said before anything runs."""
-    augmentation.layers(augmentation.complete(settings.policy))
+    """Change one colour picture, so that a wrong argument is said before anything runs."""
+    preview(np.zeros((1, 8, 8, 3), np.uint8), augmentation.complete(settings.policy), 0)
 
 
 def run(settings: Augment, inputs: Inputs, out: Path) -> Metrics:

@@ -40,6 +40,7 @@ def resolved(made, step):
         ("augment.policy=lihgt", "augment.policy: unknown policy 'lihgt': did you mean 'light'?"),
         ("augment.policy=[{flop: {}}]", "unknown augmentation 'flop': did you mean 'flip'?"),
         ("quantize.format=int8", "quantize.format is not set in a recipe"),
+        ("seed=5000000000", "seed: input should be less than 1000000000"),
         ("train.seed=3", "train.seed is not set in a recipe: it is `seed` at the top"),
         ("prune.sparsity=1.2", "prune.sparsity: input should be less than 1, not 1.2"),
         ("prune.begin=0.7", "prune: begin 0.7 is not before end 0.5"),

@@ -1,0 +1,78 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
+
+from pipeline.data import dataset
+from pipeline.fit.files import load_model
+from pipeline.stages import evaluate
+
+CLASSES = ["cat", "dog", "eel"]
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PROBABILITIES = np.array(
+    [
+        [0.8, 0.1, 0.1],
+        [0.5, 0.3, 0.2],
+        [0.3, 0.6, 0.1],  # a cat taken for a dog
+        [0.2, 0.7, 0.1],
+        [0.6, 0.3, 0.1],  # a dog taken for a cat
+        [0.5, 0.4, 0.1],  # and so is the eel
+    ],
+    np.float32,
+)
+
+
+@pytest.fixture
+def scores():
+    return evaluate.score(PROBABILITIES, LABELS, CLASSES)
+
+
+def test_a_tiny_case_by_hand(scores):
+    assert (scores["correct"], scores["accuracy"], scores["split"]) == (3, 0.5, "test")
+    cat, dog, eel = scores["per_class"]
+    assert (cat["precision"], cat["recall"]) == (2 / 4, 2 / 3)
+    assert cat["f1"] == pytest.approx(2 * (1 / 2) * (2 / 3) / (1 / 2 + 2 / 3))
+    assert (dog["precision"], dog["recall"], dog["support"]) == (1 / 2, 1 / 2, 2)
+    assert eel == {"class": "eel", "precision": 0, "recall": 0, "f1": 0, "support": 1}
+    right = [0.8, 0.5, 0.3, 0.7, 0.3, 0.1]
+    assert scores["loss"] == pytest.approx(-sum(map(math.log, right)) / 6, rel=1e-6)
+
+
+def test_the_tiny_case_by_scikit_learn(scores):
+    predicted = PROBABILITIES.argmax(-1)
+    assert scores["accuracy"] == accuracy_score(LABELS, predicted)
+    assert scores["loss"] == pytest.approx(log_loss(LABELS, PROBABILITIES, labels=[0, 1, 2]))
+    table = precision_recall_fscore_support(LABELS, predicted, zero_division=0)
+    for key, column in zip(("precision", "recall", "f1", "support"), table, strict=True):
+        assert [row[key] for row in scores["per_class"]] == pytest.approx(column.tolist())
+
+
+def test_the_interval_is_wilsons(scores):
+    z, share, n = 1.959963984540054, 0.5, 6
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    assert scores["accuracy_ci95"] == pytest.approx((middle - half, middle + half))
+
+
+def test_a_class_without_pictures_keeps_its_row():
+    scores = evaluate.score(PROBABILITIES[:5], LABELS[:5], CLASSES)
+    assert [row["support"] for row in scores["per_class"]] == [3, 2, 0]
+
+
+def test_the_whole_test_split_is_looked_at_and_drawn(chain, settings, do, tmp_path):
+    roles = {role: chain[role] for role in ("ingest", "train")}
+    said = do(evaluate, settings("evaluate", evaluate={"pictures": 6}), roles, tmp_path)
+    images, labels = dataset.test_split(chain["ingest"])
+    model = load_model(chain["train"] / "model.keras")
+    expected = model.predict(np.asarray(images, np.float32), verbose=0)
+    probabilities = np.load(tmp_path / "probabilities.npy")
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    scores = json.loads((tmp_path / "evaluation.json").read_text())
+    assert scores["accuracy"] == said["accuracy"] == np.mean(expected.argmax(-1) == labels)
+    assert said["of"] == len(labels)
+    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == {
+        *("training_curves", "confusion_matrix", "wrong_pictures"),
+        *("least_sure", "probability_bars"),
+    }
