@@ -4,6 +4,7 @@ python run_pipeline.py                                        handwritten digits
 python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until evaluate
 """
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -118,8 +119,11 @@ def benchmark(
     """Measure .tflite files, whoever made them: bytes, operations, latency. LiteRT only."""
     from pipeline import console
     from pipeline.measure.side_by_side import measure
+    from pipeline.progress import native_noise_to
 
-    console.show_measurements(measure(files, threads))
+    with native_noise_to(Path(os.devnull)):
+        rows = measure(files, threads)
+    console.show_measurements(rows)
 
 
 def _config(words: list[str] | None) -> Any:

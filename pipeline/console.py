@@ -70,33 +70,22 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
     """Print what `benchmark` found of each file."""
     from pipeline.show.numbers import latency, size
 
-    table = Table(box=None, pad_edge=False)
-    for column in (
-        "file",
-        "bytes",
-        "gzip",
-        "MACs",
-        "int8/float32/other",
-        "arena",
-        "p50",
-        "p90",
-        "p99",
-        "ratio",
-    ):
-        table.add_column(column, justify="left" if column == "file" else "right", no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("file", overflow="fold", min_width=10)
+    for column in ("bytes", "gzip", "MMAC", "int8/float/other", "p50", "p90", "p99", "ratio"):
+        table.add_column(column.replace("/", "/\n"), justify="right", no_wrap=True)
     for row in rows:
         ops, times = row["ops"], row["latency_us"]
         table.add_row(
             row["file"],
             size(row["bytes"]),
             size(row["gzip_bytes"]),
-            f"{row['macs']:,}",
+            f"{row['macs'] / 1e6:.3g}",
             f"{ops['int8']}/{ops['float32']}/{ops['other']}",
-            size(row["arena_bytes"]),
             *(latency(times[share]) for share in ("p50", "p90", "p99")),
             f"{row['latency_ratio']:.2f}x",
         )
-    console.print(table, soft_wrap=False)
+    console.print(table)
 
 
 def _print_table(table: LazyTable) -> None:

@@ -307,3 +307,12 @@ def test_help_names_every_command():
     for command in ("run", "explain", "show", "clean", "benchmark"):
         assert f"\n  {command} " in done.out
     assert "Config" not in done.out, "words of the code, not of the user"
+
+
+def test_benchmark_measures_files_side_by_side(finished):
+    files = [finished / "digits" / "tflite" / f"{name}.tflite" for name in ("float32", "int8")]
+    done = call("benchmark", *files)
+    assert (done.code, done.err) == (0, "")
+    assert " 9/0/0 " in done.out
+    assert " 0/9/0 " in done.out
+    assert "1.00x" in done.out
