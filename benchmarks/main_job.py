@@ -44,7 +44,8 @@ def row(what: str, value: float, floor: str, shown: Callable[[float], str]) -> R
     return what, shown(value), floor, met
 
 
-seconds, percent, ratio = "{:.2f} s".format, "{:.2f} %".format, "{:.3f}x".format
+seconds, percent = "{:.2f} s".format, "{:.2f} %".format
+points, ratio = "{:.2f} points".format, "{:.3f}x".format
 
 
 def run_recipe(recipe: str, artifacts: Path) -> tuple[float, dict[str, Any]]:
@@ -66,7 +67,7 @@ def digits(artifacts: Path) -> list[Row]:
     return [
         row("digits: the run, cold", cold, "<= 90", seconds),
         row("digits: float32, test", 100 * variants["float32"]["accuracy"], ">= 98", percent),
-        row("digits: int8 drop, points", variants["int8"]["drop_pp"], "<= 0.6", percent),
+        row("digits: int8 drop", variants["int8"]["drop_pp"], "<= 0.6", points),
         row("digits: variants that are ok", sum(v["status"] == "ok" for v in variants.values()),
             f">= {len(report['config']['variants'])}", str),
         row("second run", again, "<= 3", seconds),
@@ -89,7 +90,7 @@ def fashion(artifacts: Path) -> list[Row]:
         row("Fashion-MNIST: int8, test", 100 * int8["accuracy"], ">= 92.5", percent),
         row("Fashion-MNIST: int8 bytes", int8["bytes"] / base["bytes"], "<= 0.29", ratio),
         row("Fashion-MNIST: int8 latency", int8["latency_ratio"], "<= 0.5", ratio),
-        row("Fashion-MNIST: prune+int8 drop, points", pruned["drop_pp"], "<= 1", percent),
+        row("Fashion-MNIST: prune+int8 drop", pruned["drop_pp"], "<= 1", points),
         row("Fashion-MNIST: zeros in the prune+int8 file", 100 * zeros, ">= 78", percent),
     ]
 
