@@ -9,6 +9,7 @@ import numpy as np
 from rich.progress import Progress
 
 from pipeline.errors import TrainingError
+from pipeline.fit.history import standing
 from pipeline.progress import console, say
 
 Logs = Mapping[str, float]
@@ -22,9 +23,8 @@ def make(kind: type, api: ModuleType, *args: Any) -> Any:
 class BestWeights:
     """Keep the weights of the best epoch, and put them back at the end.
 
-    Best is the highest `val_accuracy`; among equals, common on small validation splits, the
-    lowest `val_loss`. Epochs before `first` do not count: a network being pruned is not yet what
-    it will be.
+    Which is best, `standing` says. Epochs before `first` do not count: a network being pruned is
+    not yet what it will be.
     """
 
     model: Any
@@ -38,8 +38,7 @@ class BestWeights:
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Compare, keep, and stop when `patience` epochs brought nothing better."""
-        loss = float(logs["val_loss"])
-        score = (float(logs["val_accuracy"]), -np.inf if np.isnan(loss) else -loss)
+        score = standing(logs["val_accuracy"], logs["val_loss"])
         if epoch >= self.first and (self.score is None or score > self.score):
             self.epoch, self.score = epoch, score
             self._weights = self.model.get_weights()

@@ -2,9 +2,24 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from math import inf, isnan
 from pathlib import Path
 
 HISTORY = "history.csv"
+
+
+def standing(val_accuracy: float, val_loss: float) -> tuple[float, float]:
+    """Rank an epoch: by accuracy on validation, among equals by loss, where NaN is the worst.
+
+    On small validation splits equals are common.
+    """
+    return float(val_accuracy), -inf if isnan(val_loss) else -float(val_loss)
+
+
+def best_epoch(history: Mapping[str, Sequence[float]]) -> int:
+    """The epoch, from 1, whose weights a fit of these curves has kept."""
+    ranks = list(map(standing, history["val_accuracy"], history["val_loss"]))
+    return 1 + ranks.index(max(ranks))
 
 
 def write_history(folder: Path, history: Mapping[str, Sequence[float]]) -> None:

@@ -12,7 +12,7 @@ from pipeline.data.batches import plain_batches
 from pipeline.data.dataset import facts, test_split
 from pipeline.data.sources import Labels
 from pipeline.fit.files import load_model
-from pipeline.fit.history import read_history
+from pipeline.fit.history import best_epoch, read_history
 from pipeline.measure.statistics import wilson
 from pipeline.settings import Evaluate, Inputs, Metrics
 from pipeline.show import figures
@@ -29,7 +29,7 @@ def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
     (out / "evaluation.json").write_text(json.dumps(scores, indent=1))
     history = read_history(inputs["train"])
     drawn = {
-        "training_curves": figures.training_curves(history),
+        "training_curves": figures.training_curves(history, best_epoch(history)),
         "confusion_matrix": figures.confusion_matrix(
             count_confusions(labels, probabilities.argmax(-1), labels=range(len(classes))), classes
         ),

@@ -1,6 +1,6 @@
 import math
 
-from pipeline.fit.history import read_history, write_history
+from pipeline.fit.history import best_epoch, read_history, write_history
 
 
 def test_curves_come_back_bit_for_bit(tmp_path):
@@ -17,3 +17,10 @@ def test_curves_come_back_bit_for_bit(tmp_path):
 def test_equal_curves_are_equal_bytes_and_count_epochs_from_one(tmp_path):
     write_history(tmp_path, {"loss": [0.5, 0.25]})
     assert (tmp_path / "history.csv").read_bytes() == b"epoch,loss\r\n1,0.5\r\n2,0.25\r\n"
+
+
+def test_the_best_epoch_is_the_one_whose_weights_are_kept():
+    history = {"val_accuracy": [0.5, 0.9, 0.9, 0.8], "val_loss": [0.1, 0.4, 0.3, 0.2]}
+    assert best_epoch(history) == 3
+    assert best_epoch({"val_accuracy": [0.9, 0.9], "val_loss": [float("nan"), 2.0]}) == 2
+    assert best_epoch({"val_accuracy": [0.9, 0.9], "val_loss": [0.2, 0.2]}) == 1
