@@ -169,7 +169,7 @@ def _check_options(build: Build) -> None:
     options = MODELS.function(build.model).defaults
     for key, value in (build.model_extra or {}).items():
         if key not in options:
-            known = nearest(key, [*options, *Build.model_fields])
+            known = nearest(key, {*options, *Build.model_fields} - Build.given)
             raise ConfigError(
                 f"build.{key}: unknown setting, nor does {build.model} take it: {known}"
             )

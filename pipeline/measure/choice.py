@@ -14,8 +14,9 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
 
     Cheap is what has the least geometric mean of size and latency, both as shares of the
     reference's. Of those that lose at most `max_drop_pp` points of *validation* accuracy, the
-    cheapest wins; among equally cheap ones the more accurate, then the one that packs smaller.
-    The test split has no say: it is there to tell what the chosen one is worth.
+    cheapest wins; among equally cheap ones the more accurate, then the one that was changed less
+    (a tie on a small validation split may hide a loss), then the one that packs smaller. The test
+    split has no say: it is there to tell what the chosen one is worth.
     """
     base = next(row for row in rows if row["name"] == reference)
     drops = {  # rounded: in floats 0.95 - 0.94 is more than 0.01
@@ -26,7 +27,7 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     within = [row for row in rows if drops[row["name"]] <= max_drop_pp]
     least = min(costs[row["name"]] for row in within)
     cheap = [row for row in within if costs[row["name"]] <= EQUALLY_CHEAP * least]
-    best = max(cheap, key=lambda row: (row["validation_accuracy"], -row["gzip_bytes"]))
+    best = max(cheap, key=_preference)
     name = str(best["name"])
     if name == reference:
         limit = f"within {max_drop_pp:g} points of it on validation"
@@ -50,3 +51,8 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     if others:
         reason += f"; {', '.join(others)} cost about the same"
     return name, reason
+
+
+def _preference(row: Row) -> tuple[float, int, int]:
+    transforms = str(row["name"]).count("+")
+    return row["validation_accuracy"], -transforms, -row["gzip_bytes"]

@@ -76,9 +76,15 @@ def test_among_equally_cheap_files_the_more_accurate_is_chosen():
     assert reason.endswith("; int8 cost about the same")
 
 
-def test_then_the_one_that_packs_smaller():
+def test_then_the_one_that_was_changed_less():
     pruned = row("prune+int8", 0.95, packed=0.1)
-    assert chosen(base(), row("int8", 0.95), pruned)[0] == "prune+int8"
+    assert chosen(base(), row("int8", 0.95), pruned)[0] == "int8"
+    assert chosen(base(), row("int8", 0.94), pruned)[0] == "prune+int8"
+
+
+def test_then_the_one_that_packs_smaller():
+    assert chosen(base(), row("dynamic", 0.95), row("int8", 0.95, packed=0.1))[0] == "int8"
+    assert chosen(base(), row("dynamic", 0.95, packed=0.1), row("int8", 0.95))[0] == "dynamic"
     assert chosen(base(), pruned, row("int8", 0.95))[0] == "prune+int8"
 
 
