@@ -15,8 +15,9 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     Cheap is what has the least geometric mean of size and latency, both as shares of the
     reference's. Of those that lose at most `max_drop_pp` points of *validation* accuracy, the
     cheapest wins; among equally cheap ones the more accurate, then the one that was changed less
-    (a tie on a small validation split may hide a loss), then the one that packs smaller. The test
-    split has no say: it is there to tell what the chosen one is worth.
+    (a tie on a small validation split may hide a loss), then one that computes in integers alone,
+    as accelerators and microcontrollers ask for, then the one that packs smaller. The test split
+    has no say: it is there to tell what the chosen one is worth.
     """
     base = next(row for row in rows if row["name"] == reference)
     drops = {  # rounded: in floats 0.95 - 0.94 is more than 0.01
@@ -53,6 +54,7 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     return name, reason
 
 
-def _preference(row: Row) -> tuple[float, int, int]:
+def _preference(row: Row) -> tuple[float, int, bool, int]:
     transforms = str(row["name"]).count("+")
-    return row["validation_accuracy"], -transforms, -row["gzip_bytes"]
+    integers_only = row["ops"]["float32"] == row["ops"]["other"] == 0
+    return row["validation_accuracy"], -transforms, integers_only, -row["gzip_bytes"]

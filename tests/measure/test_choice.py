@@ -10,6 +10,7 @@ def row(name, validation, size=0.3, latency=0.3, packed=None, **more):
         "bytes": round(100_000 * size),
         "gzip_bytes": round(90_000 * (packed or size)),
         "latency_ratio": latency,
+        "ops": {"int8": 9, "float32": 0, "other": 0},
         **more,
     }
 
@@ -82,10 +83,16 @@ def test_then_the_one_that_was_changed_less():
     assert chosen(base(), row("int8", 0.94), pruned)[0] == "prune+int8"
 
 
+def test_then_one_of_integers_alone():
+    mixed = {"int8": 0, "float32": 7, "other": 2}
+    dynamic = row("dynamic", 0.95, packed=0.1, ops=mixed)
+    assert chosen(base(), dynamic, row("int8", 0.95))[0] == "int8"
+    assert chosen(base(), dynamic, row("int8", 0.94))[0] == "dynamic"
+
+
 def test_then_the_one_that_packs_smaller():
-    assert chosen(base(), row("dynamic", 0.95), row("int8", 0.95, packed=0.1))[0] == "int8"
-    assert chosen(base(), row("dynamic", 0.95, packed=0.1), row("int8", 0.95))[0] == "dynamic"
-    assert chosen(base(), pruned, row("int8", 0.95))[0] == "prune+int8"
+    one, other = row("int8", 0.95, packed=0.2), row("another", 0.95, packed=0.1)
+    assert chosen(base(), one, other)[0] == chosen(base(), other, one)[0] == "another"
 
 
 @pytest.mark.parametrize(
