@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,6 @@ class _Run:
 
 
 def _module(step: Step) -> Any:
-    from importlib import import_module
-
     return import_module(f"pipeline.stages.{step.stage}")
 
 

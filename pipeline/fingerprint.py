@@ -98,10 +98,10 @@ def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
     """Digest each project file reached from `references` (`"module"` or `"module:name"`).
 
     Imports are followed through the syntax tree, wherever they stand, but not into the engine,
-    the files that lie directly in `pipeline/`. A
-    row of a lazy table, `"name": "module:object"`, is followed only where `name` is one of
-    `words`: editing LeNet's file does not touch a run of another network. Docstrings and comments
-    do not count. The templates and styles beside a reached module count byte by byte.
+    the files that lie directly in `pipeline/`. A row of a lazy table, `"name": "module:object"`,
+    is followed only where `name` is one of `words`: editing LeNet's file does not touch a run of
+    another network. Docstrings and comments do not count. The templates and styles beside a
+    reached module count byte by byte.
     """
     chosen = frozenset(words)
     found: dict[str, str] = {}

@@ -39,11 +39,7 @@ class Entry:
     @property
     def files(self) -> dict[str, str]:
         """Digests of the files that count, by relative path."""
-        return {
-            name: facts["sha256"]
-            for name, facts in self.manifest["files"].items()
-            if not name.startswith(f"{LOGS}/")
-        }
+        return _counted(self.manifest["files"])
 
 
 class Store:
@@ -113,16 +109,13 @@ class Store:
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         }
-        counted = {
-            name: f["sha256"] for name, f in files.items() if not name.startswith(f"{LOGS}/")
-        }
         manifest = {
             "stage": stage,
             "key": key,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             **facts,
             "files": files,
-            "digest": digest(counted),
+            "digest": digest(_counted(files)),
         }
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1, allow_nan=False))
         for path in draft.rglob("*"):
@@ -202,6 +195,13 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 def _facts(path: Path) -> dict[str, Any]:
     stat = path.stat()
     return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": file_digest(path)}
+
+
+def _counted(files: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Digests of the files that a result is known by: all but logs, which hold times."""
+    return {
+        name: facts["sha256"] for name, facts in files.items() if not name.startswith(f"{LOGS}/")
+    }
 
 
 def _is_as_said(path: Path, facts: Mapping[str, Any], verify: bool) -> bool:

@@ -7,6 +7,8 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.data.sources.idx import DEBIAN
+from pipeline.show.places import figures_by_place
+from pipeline.show.schema import Report
 
 RECIPES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -30,6 +32,12 @@ def test_every_variant_of_a_run_is_measured(report):
         assert row["latency_us"]["p50"] > 0
         assert row["accuracy_ci95"][0] <= row["accuracy"] <= row["accuracy_ci95"][1]
     assert report["dataset"]["test"] == 359
+
+
+def test_every_figure_of_a_run_stands_where_it_belongs(report):
+    places = figures_by_place(Report.model_validate(report))
+    assert [figure.file for figure in places.pop("more")] == []
+    assert all(places.values())
 
 
 def test_zeros_of_pruning_are_in_the_file(report):

@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import Any
 
 import keras
-import numpy as np
 
 from pipeline.data.augmentation import augmenter
 from pipeline.data.augmentation import read as read_policy
@@ -109,9 +108,3 @@ def fit(
 def _divisor(steps: int, most: int) -> int:
     """Largest number up to `most` that divides an epoch, so that no call runs into the next."""
     return max(number for number in range(1, min(steps, most) + 1) if steps % number == 0)
-
-
-def accuracy(model: Any, split: tuple[Images, Labels]) -> float:
-    """Share of a split that a Keras model gets right."""
-    predicted = model.predict(plain_batches(split, 256), verbose=0).argmax(axis=-1)
-    return float(np.mean(predicted == split[1]))

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from pipeline.errors import IntegrityError
-from pipeline.show import numbers, words
+from pipeline.show import words
 from pipeline.show.canvas import DPI
+from pipeline.show.context import context
 from pipeline.show.places import figures_by_place, recipe
-from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
 from pipeline.show.schema import Picture, Report
 
 # Sheets of photographs make large PNGs; above this they go in as WebP, at a fifth of the bytes.
@@ -47,18 +47,11 @@ def to_html(report: Report, figures_dir: Path) -> str:
         undefined=StrictUndefined,
     )
     style, script = (_source(environment, name) for name in ("report.css", "report.js"))
-    rows = table(report)
     places = figures_by_place(report).items()
     file, command = words.again(report)
     return environment.get_template("report.html").render(
-        report=report,
-        rows=rows,
-        answer=measured(ANSWER, rows),
-        details=measured(DETAILS, rows),
+        context(report),
         figures={place: [_inline(figures_dir, one) for one in some] for place, some in places},
-        numbers=numbers,
-        words=words,
-        classes=classes_by_weakness(report),
         recipe_file=file,
         recipe=recipe(report),
         command=command,

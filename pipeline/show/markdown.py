@@ -4,9 +4,9 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipeline.show import numbers, words
+from pipeline.show import words
+from pipeline.show.context import context
 from pipeline.show.places import figures_by_place, recipe
-from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
 from pipeline.show.schema import Report
 
 # An interval of ours, [96.8–99.4], stays as it is; an underscore inside a word means nothing.
@@ -47,17 +47,10 @@ def to_markdown(report: Report) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    rows = table(report)
     file, command = words.again(report)
     return environment.get_template("report.md").render(
-        report=report,
-        rows=rows,
-        answer=measured(ANSWER, rows),
-        details=measured(DETAILS, rows),
+        context(report),
         figures=figures_by_place(report),
-        numbers=numbers,
-        words=words,
-        classes=classes_by_weakness(report),
         link=Written,
         recipe_file=file,
         recipe=fenced(recipe(report), "yaml"),

@@ -20,14 +20,14 @@ def check(settings: Augment) -> None:
 
 
 def run(settings: Augment, inputs: Inputs, out: Path) -> Metrics:
-    """Write `policy.json`, spelled out, and `figures/augmentation.png`."""
+    """Write `policy.json`, spelled out, and `figures/augmentation_preview.png`."""
     policy = augmentation.complete(settings.policy)
     augmentation.write(out, policy)
     originals = training_sample(inputs["ingest"], settings.preview, settings.seed)
     changed = preview(originals, policy, settings.seed)
     (out / "figures").mkdir()
     drawn = figures.augmentation_preview(originals, changed)
-    figures.save(drawn, out / "figures" / "augmentation.png")
+    figures.save(drawn, out / "figures" / "augmentation_preview.png")
     return {"operations": len(policy)}
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.data import DATASETS
+from pipeline.data import DATASETS, files
 from pipeline.data.dataset import write
 from pipeline.data.splits import split
 from pipeline.settings import Ingest, Inputs, Metrics
@@ -10,7 +10,7 @@ from pipeline.settings import Ingest, Inputs, Metrics
 
 def check(settings: Ingest) -> None:
     """Refuse a source that is not there."""
-    DATASETS[settings.dataset](settings).files()
+    files(settings)
 
 
 def run(settings: Ingest, inputs: Inputs, out: Path) -> Metrics:

@@ -31,7 +31,10 @@ FIGURES = {
         "Test pictures it got right with the least confidence.",
     ),
     "probability_bars": ("Probabilities", "A few test pictures and the five likeliest classes."),
-    "augmentation": ("Augmentation", "Training pictures, and what random changes make of them."),
+    "augmentation_preview": (
+        "Augmentation",
+        "Training pictures, and what random changes make of them.",
+    ),
 }
 
 

@@ -10,8 +10,9 @@ from pipeline.data import dataset
 from pipeline.data.augmentation import complete
 from pipeline.data.augmentation import write as write_policy
 from pipeline.fit import session
-from pipeline.fit.loop import Task, _divisor, accuracy, fit
+from pipeline.fit.loop import Task, _divisor, fit
 from pipeline.settings import Train
+from tests.keras_accuracy import accuracy
 
 SETTINGS = {"epochs": 4, "batch": 32, "learning_rate": 0.01, "warmup_epochs": 0.5}
 

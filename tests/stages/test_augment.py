@@ -12,7 +12,7 @@ def test_the_policy_is_written_out_in_full_and_shown(chain, metrics):
     policy = json.loads((chain["augment"] / "policy.json").read_text())
     assert policy == list(POLICIES["light"])
     assert metrics["augment"] == {"operations": 2}
-    picture = (chain["augment"] / "figures" / "augmentation.png").read_bytes()
+    picture = (chain["augment"] / "figures" / "augmentation_preview.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
 
 

@@ -5,11 +5,11 @@ import pytest
 
 from pipeline.data.dataset import validation_split
 from pipeline.errors import ConfigError, ConversionError
-from pipeline.fit import loop
 from pipeline.fit.files import load_model
 from pipeline.fit.history import read_history
 from pipeline.measure.flatbuffer import inspect
 from pipeline.stages import prune
+from tests.keras_accuracy import accuracy
 
 
 def test_four_of_five_weights_are_zero_and_it_still_reads_digits(chain, metrics):
@@ -21,7 +21,7 @@ def test_four_of_five_weights_are_zero_and_it_still_reads_digits(chain, metrics)
     for layer in layers:
         kernel = model.get_layer(layer["name"]).kernel
         assert np.count_nonzero(np.asarray(kernel) == 0) == layer["zeros"]
-    found = loop.accuracy(model, validation_split(chain["ingest"]))
+    found = accuracy(model, validation_split(chain["ingest"]))
     assert found == pytest.approx(metrics["prune"]["val_accuracy"], abs=1e-6)
     assert found > 0.3
 

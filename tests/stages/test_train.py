@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.data.dataset import validation_split
-from pipeline.fit import loop
 from pipeline.fit.files import load_model
 from pipeline.stages import train
+from tests.keras_accuracy import accuracy
 
 
 def test_what_is_saved_is_the_best_epoch(chain, metrics):
@@ -17,7 +17,7 @@ def test_what_is_saved_is_the_best_epoch(chain, metrics):
     scores = [float(row["val_accuracy"]) for row in rows]
     assert said["val_accuracy"] == scores[said["best_epoch"] - 1] == max(scores)
     model = load_model(chain["train"] / "model.keras")
-    found = loop.accuracy(model, validation_split(chain["ingest"]))
+    found = accuracy(model, validation_split(chain["ingest"]))
     assert found == pytest.approx(said["val_accuracy"], abs=1e-6)
     assert found > 0.4
 

@@ -1,0 +1,21 @@
+"""What the templates of html and Markdown both speak of."""
+
+from typing import Any
+
+from pipeline.show import numbers, words
+from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
+from pipeline.show.schema import Report
+
+
+def context(report: Report) -> dict[str, Any]:
+    """The names a template may use that do not depend on its language."""
+    rows = table(report)
+    return {
+        "report": report,
+        "rows": rows,
+        "answer": measured(ANSWER, rows),
+        "details": measured(DETAILS, rows),
+        "classes": classes_by_weakness(report),
+        "numbers": numbers,
+        "words": words,
+    }
