@@ -2,6 +2,7 @@
 
 python run_pipeline.py                                        handwritten digits, every stage
 python run_pipeline.py run configs/fashion_mnist.yaml train.epochs=30 --until evaluate
+python run_pipeline.py init ~/photos                          a recipe for pictures of your own
 """
 
 import os
@@ -19,8 +20,10 @@ from pipeline.errors import (
     Interrupted,
     PipelineError,
     ResourceError,
+    harmless,
 )
 
+LONGEST = 1000  # characters of an error line
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -75,7 +78,7 @@ def explain(words: Words = None, artifacts: Artifacts = Path("artifacts")) -> No
     from pipeline.store import Store
 
     store = Store(artifacts / ".cache")
-    plan = Plan(_config(words), store, FileMemo(store.root / "digests.json"))
+    plan = Plan(_config(words), store, FileMemo(store.root / "digests.db"))
     console.show_explanation(explain_plan(plan))
 
 
@@ -91,6 +94,23 @@ def show(
     from pipeline import console
 
     console.show(what, lambda: _config(words), artifacts)
+
+
+@app.command()
+def init(
+    pictures: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="or a .csv or .npz; nothing is written there")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="default: NAME.yaml here")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="default: as the folder is called")] = None,
+) -> None:
+    """Look at pictures and write a recipe for them, with its reasons as comments."""
+    from pipeline import console
+    from pipeline.draft import init as draft
+
+    console.show_draft(draft(pictures, out, name))
 
 
 @app.command()
@@ -155,7 +175,8 @@ def main() -> int:
 
 
 def _fail(line: str, code: int) -> int:
-    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201  # this is the program's output
+    line = harmless(" ".join(line.split()))
+    print(line if len(line) <= LONGEST else f"{line[:LONGEST]}...", file=sys.stderr)  # noqa: T201  # this is the program's output
     return code
 
 

@@ -60,7 +60,7 @@ class Config(BaseModel):
             ConfigError: naming the file and the setting that is wrong, and the nearest known name.
         """
         path = Path(recipe)
-        settings = recipes.overlay({"name": _name_of(path)} | recipes.read(path), overrides)
+        settings = recipes.overlay({"name": name_of(path)} | recipes.read(path), overrides)
         return cls.of(settings, str(path))
 
     @classmethod
@@ -99,7 +99,7 @@ class Config(BaseModel):
                 raise ConfigError(f"{name}.{key} is not set in a recipe: {_GIVEN[key]}")
 
     def _check_names(self) -> None:
-        DATASETS.reference(self.ingest.dataset)
+        DATASETS.reference(self.ingest.dataset.partition(":")[0])
         _check_options(self.build)
         policy = self.augment.policy
         if isinstance(policy, str):
@@ -129,7 +129,7 @@ class Config(BaseModel):
             section: Prune = getattr(self, name)
             inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
             plain[name] = inherited | {"presets": plain[name]["presets"]}
-        return plain
+        return {key: _writable(value) for key, value in plain.items()}
 
     def _build_options(self) -> dict[str, Any]:
         options = MODELS.function(self.build.model).defaults
@@ -159,9 +159,18 @@ _GIVEN = {
 }
 
 
-def _name_of(recipe: Path) -> str:
+def name_of(recipe: Path) -> str:
     """Make a folder's name of a recipe's: `my digits.yaml` runs as `my-digits`."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", recipe.stem).strip("-._")
+
+
+def _writable(value: Any) -> Any:
+    """Spell out the bytes of a path that are no text, so that a report can name it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {key: _writable(item) for key, item in value.items()}
+    return [_writable(item) for item in value] if isinstance(value, list) else value
 
 
 def _check_options(build: Build) -> None:

@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.engine import Outcome
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, harmless
 from pipeline.lazy import LazyTable, nearest
 from pipeline.publish import runs
 from pipeline.reference import settings_page
 
+if TYPE_CHECKING:
+    from pipeline.draft import Draft
+
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 STYLES = {"cached": "dim", "run": "yellow", "waits": "cyan"}
+LISTED = 40  # classes shown
 
 
 def show_outcome(outcome: Outcome) -> None:
@@ -35,7 +40,7 @@ def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:
     """Print a line a step: what will happen, and why."""
     for step, what, why in rows:
         line = f"{step:<28} {what:<7} {why}"
-        console.print(line, style=STYLES[what], markup=False)
+        console.print(harmless(line), style=STYLES[what], markup=False)
 
 
 def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
@@ -64,6 +69,29 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
     else:
         known = ("models", "datasets", "augmentations", "settings", "config", "runs")
         raise ConfigError(f"show {what!r}: {nearest(what, known)}")
+
+
+def show_draft(draft: "Draft") -> None:
+    """Print what a recipe was written from: classes, what is odd, and how to run it."""
+    from pipeline.oddities import clean, oddities
+
+    seen = draft.look
+    columns = {"pictures": seen.totals} | (seen.by_split if len(seen.by_split) > 1 else {})
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("class", overflow="fold", min_width=10)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    order = sorted(range(len(seen.classes)), key=lambda number: (-seen.totals[number], number))
+    for number in order[:LISTED]:
+        figures = [f"{counts[number]:,}" for counts in columns.values()]
+        table.add_row(Text(clean(seen.classes[number])), *figures)
+    console.print(f"read as {draft.dataset}: {draft.reason}", markup=False)
+    console.print(table, soft_wrap=False)
+    if len(order) > LISTED:
+        console.print(f"and {len(order) - LISTED} smaller classes", markup=False)
+    for oddity in oddities(seen):
+        console.print(f"- {oddity}", style="yellow", markup=False)
+    console.print(f"{draft.file} is written; next:\n  {draft.command}", markup=False)
 
 
 def show_measurements(rows: Sequence[dict[str, Any]]) -> None:

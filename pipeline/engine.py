@@ -66,7 +66,7 @@ def run(
     """
     root = Path(artifacts)
     store = Store(root / ".cache")
-    plan = Plan(config, store, FileMemo(store.root / "digests.json"))
+    plan = Plan(config, store, FileMemo(store.root / "digests.db"))
     for stage in filter(None, (until, *force)):
         plan.require(stage)
     publish.require_ours(root, config.name)
@@ -167,13 +167,12 @@ class _Run:
                 load(begin)(identity.settings.seed)
             metrics = function(identity.settings, inputs, draft)
             self.stop.heed()
-            if self.plan.outside(step, identity.settings) != identity.outside:
+            files = self.plan.outside(step, identity.settings)
+            if self.plan.store.note_outside(draft, files) != identity.facts["outside"]:
                 raise DataError(f"{step.id}: its files changed while they were read; run again")
             seconds = time.monotonic() - started
             facts = {"step": step.id, **identity.facts, "seconds": seconds, "metrics": metrics}
-            entry = self.plan.store.publish(
-                draft, step.stage, identity.key, facts, identity.outside
-            )
+            entry = self.plan.store.publish(draft, step.stage, identity.key, facts)
         self.outcome.ran.append(step.id)
         said = ", ".join(f"{name} {_short(value)}" for name, value in metrics.items())
         log.info("%s: done in %.1f s: %s", step.id, seconds, said)

@@ -1,5 +1,26 @@
 """What can go wrong, in words every room shares: one class an exit code."""
 
+import unicodedata
+
+BREAKS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line and paragraph ends
+TURNS = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of direction
+
+
+def harmless(text: str) -> str:
+    """Text on one line that no terminal obeys: what is no letter or sign is spelled out.
+
+    Names of files and classes come from anywhere: one may hold a line end, or the escape sequence
+    that clears the screen.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in BREAKS or character in TURNS
+        else character
+        for character in text
+    )
+
 
 class PipelineError(Exception):
     """A failure the user can act on; its text is one line: what, where, how to mend it."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pipeline.plan import Identity, Plan, Status
-from pipeline.store import Entry, Store
+from pipeline.plan import Plan, Status
+from pipeline.store import Entry
 
 LISTED = 4
 
@@ -29,15 +29,16 @@ def _explain(status: Status, plan: Plan) -> tuple[str, str, str]:
     if not earlier:
         return name, "run", "has not run before"
     reasons = min(
-        (list(differences(status.identity, entry, plan.store)) for entry in same_step or earlier),
+        (list(differences(status, entry, plan)) for entry in same_step or earlier),
         key=len,
     )
     return name, "run", _listed(reasons) if reasons else "its files are missing or were changed"
 
 
-def differences(identity: Identity, entry: Entry, store: Store) -> Iterator[str]:
+def differences(status: Status, entry: Entry, plan: Plan) -> Iterator[str]:
     """List what differs between what a step depends on now and what an earlier result did."""
-    before, now = entry.manifest, identity.facts
+    assert status.identity is not None
+    before, now = entry.manifest, status.identity.facts
     for path, old, new in _changes(before["settings"], now["settings"]):
         yield f"{path}: {old} -> {new}"
     roles = before["inputs"].keys() | now["inputs"].keys()
@@ -49,7 +50,8 @@ def differences(identity: Identity, entry: Entry, store: Store) -> Iterator[str]
             for path, _, _ in _changes(old_files, new_files):
                 yield f"{role}: {path} is different"
     if before["outside"] != now["outside"]:
-        yield from _outside(store.outside(entry), identity.outside)
+        files = plan.outside(status.step, status.identity.settings)
+        yield from _outside(plan.store.outside(entry), dict(files))
     for module, old, new in _changes(before["code"], now["code"]):
         verb = "is new" if old is None else "is gone" if new is None else "was edited"
         yield f"code: {module} {verb}"

@@ -3,17 +3,21 @@
 import ast
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "models")
-VERSIONED = ("keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
+AT_ONCE = 1000  # digests written down together
+VERSIONED = ("pillow", "keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
 
 
 def digest(value: Any) -> str:
@@ -31,61 +35,91 @@ def file_digest(path: Path) -> str:
 class FileMemo:
     """Remembers file digests by path, size, time and inode, so that a large source is read once.
 
-    Kept in one JSON file; a memo that cannot be read is started anew.
+    Kept in an SQLite file, so that memory does not grow with the number of files; one that is
+    damaged is started anew, and where none can be written it forgets at the end.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._changed = False
-        try:
-            self._known: dict[str, list[Any]] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            self._known = {}
+        self._fresh: dict[bytes, tuple[str, str]] = {}  # not written down yet
 
     def digest(self, path: Path) -> str:
         """Digest a file, from memory where size, time and inode are as they were."""
         stat = path.stat()
-        name, stamp = str(path.absolute()), [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-        known = self._known.get(name)
-        if known is not None and known[:3] == stamp:
-            return str(known[3])
+        name = os.fsencode(path.absolute())
+        stamp = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+        known = self._fresh.get(name) or self._recall(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
         fresh = file_digest(path)
-        self._known[name] = [*stamp, fresh]
-        self._changed = True
+        self._fresh[name] = (stamp, fresh)
+        if len(self._fresh) >= AT_ONCE:
+            self.save()
         return fresh
 
     def save(self) -> None:
-        """Write the memo if it learned something."""
-        if self._changed:
-            draft = self.path.with_suffix(".tmp")
-            draft.write_text(json.dumps(self._known))
-            draft.replace(self.path)
-            self._changed = False
+        """Write down what was learned; where that cannot be, it will be learned again."""
+        rows = [(name, *known) for name, known in self._fresh.items()]
+        self._fresh.clear()
+        with suppress(sqlite3.DatabaseError), self._table:
+            self._table.executemany("REPLACE INTO files VALUES (?, ?, ?)", rows)
+
+    def _recall(self, name: bytes) -> tuple[str, str] | None:
+        try:
+            rows = self._table.execute("SELECT stamp, digest FROM files WHERE path = ?", (name,))
+            found: tuple[str, str] | None = rows.fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        return found
+
+    @cached_property
+    def _table(self) -> sqlite3.Connection:
+        try:
+            return _table(self.path if self.path.parent.is_dir() else ":memory:")
+        except sqlite3.OperationalError:  # locked, or cannot be written
+            return _table(":memory:")
+        except sqlite3.DatabaseError:  # damaged
+            self.path.unlink()
+            return _table(self.path)
 
 
-def fingerprint(paths: Iterable[Path], file_digest: Callable[[Path], str]) -> dict[str, str]:
-    """Digest files and folders outside the project, by path relative to what was named.
+def _table(path: Path | str) -> sqlite3.Connection:
+    table = sqlite3.connect(path, timeout=1)
+    table.execute("PRAGMA cache_size = -256")  # in KiB
+    table.execute(
+        "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT)"
+    )
+    return table
 
-    A folder stands for every file below it, so an added, removed or renamed file is seen.
 
-    Raises:
-        DataError: naming a file that cannot be read.
+def fingerprint(
+    files: Iterable[tuple[str, Path]], file_digest: Callable[[Path], str]
+) -> Iterator[tuple[str, str]]:
+    """Digest named files outside the project, so that one added, removed or renamed is seen.
+
+    One that cannot be read has the reason in place of a digest: whether that matters is for its
+    reader to say.
     """
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if file.is_file())
-            found |= {file.relative_to(path).as_posix(): file for file in below}
-        else:
-            found[path.name] = path
-    return {name: _digest(path, file_digest) for name, path in found.items()}
+    for name, path in files:
+        yield name, _digest(path, file_digest)
+
+
+def digest_lines(pairs: Iterable[tuple[str, str]], copy: IO[str] | None = None) -> str:
+    """Digest names and digests as they come, without holding them; copy them to a file of lines."""
+    whole = hashlib.sha256()
+    for pair in pairs:
+        line = json.dumps(pair) + "\n"
+        whole.update(line.encode())
+        if copy is not None:
+            copy.write(line)
+    return whole.hexdigest()
 
 
 def _digest(path: Path, file_digest: Callable[[Path], str]) -> str:
     try:
         return file_digest(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        return f"cannot be read: {error.strerror}"
 
 
 @cache
@@ -185,9 +219,12 @@ def _drop_docstring(node: ast.AST) -> None:
 
 
 def words(value: Any) -> set[str]:
-    """Collect every string in some settings, keys too: the names that choose rows of tables."""
+    """Collect every string in some settings, keys too: the names that choose rows of tables.
+
+    Of `tfds:mnist`, `tfds` is one.
+    """
     if isinstance(value, str):
-        return {value}
+        return {value, value.partition(":")[0]}
     if isinstance(value, Mapping):
         return set().union(*(words(key) | words(item) for key, item in value.items()))
     if isinstance(value, list | tuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import filelock
 
-from pipeline.errors import Interrupted, PipelineError, ResourceError
+from pipeline.errors import Interrupted, PipelineError, ResourceError, harmless
 
 log = logging.getLogger("pipeline")
 
@@ -80,6 +80,18 @@ def terminable() -> Iterator[Stop]:
             signal.signal(number, handler or signal.SIG_DFL)
 
 
+class _Lines(logging.Formatter):
+    """Log lines that end where they should: one name cannot write a second."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Word a record; a traceback below it keeps its lines."""
+        return "\n".join(map(harmless, super().format(record).split("\n")))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Word a record's first line."""
+        return harmless(super().formatMessage(record))
+
+
 class _Log(logging.FileHandler):
     """A log file that says nothing on the screen when its disk is full: the run will."""
 
@@ -101,7 +113,7 @@ def logged(path: Path) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = _Log(path, mode="a", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False

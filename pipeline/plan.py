@@ -1,15 +1,23 @@
 """The plan of a run: which steps there are, what identifies each, and which are done already."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
-from pipeline.fingerprint import FileMemo, code, digest, fingerprint, versions, words
+from pipeline.fingerprint import (
+    FileMemo,
+    code,
+    digest,
+    digest_lines,
+    fingerprint,
+    versions,
+    words,
+)
 from pipeline.graph import BY_NAME, Step
 from pipeline.lazy import load, nearest
-from pipeline.settings import Section
+from pipeline.settings import AUDIT, Section
 from pipeline.store import Entry, Store
 
 Problem = Mapping[str, str]  # of a variant's step: status ("failed" or "refused") and reason
@@ -22,7 +30,6 @@ class Identity:
     key: str
     settings: Section
     facts: Mapping[str, Any]
-    outside: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -75,27 +82,29 @@ class Plan:
             settings = settings.model_copy(update={"problems": problems})
         values = settings.model_dump(mode="json")
         inputs = {
-            role: entries[source] for role, source in step.inputs.items() if source in entries
+            role: _read_by(step, entries[source])
+            for role, source in step.inputs.items()
+            if source in entries
         }
         references = [f"pipeline.stages.{step.stage}", *filter(None, (stage.outside, stage.begin))]
         chosen = words(values)
         if "augment" in step.inputs:  # what it trains on passes through these operations
             chosen |= words(self.resolved["augment"][1].model_dump(mode="json"))
-        outside = self.outside(step, settings)
         facts = {
             "settings": values,
-            "inputs": {role: entry.files for role, entry in inputs.items()},
-            "outside": digest(outside),
+            "inputs": inputs,
+            "outside": digest_lines(self.outside(step, settings)),
             "code": code(references, chosen),
             "versions": versions(),
         }
-        essence = facts | {"inputs": {role: entry.digest for role, entry in inputs.items()}}
-        return Identity(digest({"stage": step.stage, **essence}), settings, facts, outside)
+        essence = facts | {"inputs": {role: digest(files) for role, files in inputs.items()}}
+        return Identity(digest({"stage": step.stage, **essence}), settings, facts)
 
-    def outside(self, step: Step, settings: Section) -> dict[str, str]:
-        """Digests of the user's files that a step reads; raises `DataError` if one cannot be."""
+    def outside(self, step: Step, settings: Section) -> Iterator[tuple[str, str]]:
+        """Names and digests of the user's files that a step reads, in the order of its source."""
         files = BY_NAME[step.stage].outside
-        return fingerprint(load(files)(settings), self.memo.digest) if files else {}
+        if files:
+            yield from fingerprint(load(files)(settings), self.memo.digest)
 
     def survey(self, force: frozenset[str] = frozenset()) -> list[Status]:
         """Tell of each step whether it is done, to be done, or waits for one that is to be done."""
@@ -114,3 +123,12 @@ class Plan:
                 entries[step.id] = entry
             statuses.append(Status(step, identity, entry))
         return statuses
+
+
+def _read_by(step: Step, entry: Entry) -> dict[str, str]:
+    """Digests of the files of an input that may change a step's result.
+
+    The audit names files that are in no array: a stray one is to train nothing anew.
+    """
+    hidden = AUDIT if step.stage != "report" else None
+    return {name: found for name, found in entry.files.items() if name != hidden}

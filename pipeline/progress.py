@@ -13,6 +13,8 @@ from typing import Any, TextIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline.errors import harmless
+
 
 class _Screen:
     """Standard error as it is now, or `instead` of it while native code may write there."""
@@ -29,7 +31,7 @@ console = Console(file=cast(TextIO, _screen), highlight=False, soft_wrap=True, e
 
 def say(line: str, style: str | None = None) -> None:
     """Print one line, as it stands, whatever brackets it holds."""
-    console.print(line, style=style, markup=False)
+    console.print(harmless(line), style=style, markup=False)
 
 
 def bar() -> Progress:

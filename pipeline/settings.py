@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
@@ -24,6 +24,7 @@ Metrics = Mapping[str, Any]  # what a stage says of its work: a few figures for 
 Inputs = Mapping[str, Path]  # folders of a stage's inputs, by role
 
 REFERENCE = "float32"  # the variant every other is compared with
+AUDIT = "audit.json"  # what ingest says of the pictures: for the report, and no other stage
 LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold times
 
 
@@ -41,20 +42,80 @@ class Section(BaseModel):
 
 
 class Ingest(Section):
-    """Where the pictures come from and how they are split.
+    """Where the pictures come from, what becomes of each, and how they are split.
 
     Its seed is its own: another `seed` at the top of a recipe trains again on the same split.
     """
 
     given = frozenset()
-    dataset: str = Field("digits", description="a row of `show datasets`")
+    dataset: str = Field("digits", description="a row of `show datasets`; `tfds:NAME` with a name")
     path: Path | None = Field(None, description="folder or file of the source, where it takes one")
-    classes: tuple[str, ...] | None = Field(None, description="names, where labels are numbers")
+    data_dir: Path | None = Field(
+        None, description="where tensorflow-datasets keeps its files; default: where it always does"
+    )
+    classes: tuple[str, ...] | None = Field(
+        None, description="names in the order of their numbers; default: those found, sorted"
+    )
+    size: Count | tuple[Count, Count] | None = Field(
+        None, description="height and width in pixels; default: arrays as they are, files 96"
+    )
+    fit: Literal["crop", "pad", "stretch"] = Field(
+        "crop", description="how a picture of other proportions comes to size"
+    )
+    interpolation: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = Field(
+        "bilinear", description="Pillow's filter, which averages when it shrinks"
+    )
+    color: Literal["gray", "rgb"] | None = Field(
+        None, description="channels; default: arrays as they are, files rgb"
+    )
+    background: Literal["white", "gray", "black"] = Field(
+        "white", description="behind transparent pixels, and around padded pictures"
+    )
+    max_pixels: Count = Field(100_000_000, description="a picture of more is set aside unread")
+    max_bad_fraction: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        0.05, description="share of pictures set aside above which the run stops"
+    )
+    duplicates: Literal["error", "drop"] = Field(
+        "error", description="one picture in two given splits: stop, or keep one of each picture"
+    )
     validation: Share = Field(0.1, description="share of the training pictures kept apart")
     test: Share = Field(0.2, description="share kept for test where the source has no split")
-    limit: Count | None = Field(
-        None, description="stratified part: at most so many training pictures, test alike"
+    folds: Annotated[int, Field(strict=True, ge=2)] | None = Field(
+        None, description="parts for cross-validation: validation is then one of so many"
     )
+    fold: Count = Field(1, description="which part validation is, from 1")
+    limit: Count | None = Field(
+        None, description="stratified part: at most so many training pictures, the others alike"
+    )
+
+    @field_validator("path", "data_dir", mode="before")
+    @classmethod
+    def _path_says_something(cls, path: Any) -> Any:
+        if isinstance(path, str) and not path.strip():  # to pathlib, that is the working folder
+            raise ValueError("empty; leave it out, or name a file or folder")
+        return path
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_differ(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in classes or ():
+            if not name.strip() or (classes or ()).count(name) > 1:
+                raise ValueError(f"class {name!r} {'twice' if name.strip() else 'has no name'}")
+        if classes is not None and len(classes) < 2:
+            raise ValueError("two classes at least are needed to tell apart")
+        return classes
+
+    @model_validator(mode="after")
+    def _data_dir_is_of_use(self) -> Self:
+        if self.data_dir is not None and self.dataset.partition(":")[0] not in {"tfds", "idx"}:
+            raise ValueError(f"data_dir is for tfds:NAME; {self.dataset} takes path")
+        return self
+
+    @model_validator(mode="after")
+    def _fold_is_there(self) -> Self:
+        if self.fold > (self.folds or 1):
+            raise ValueError(f"fold {self.fold} of {self.folds or 1}: there are not so many")
+        return self
 
 
 class Augment(Section):
@@ -74,8 +135,10 @@ class Build(Section):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     model: str = Field("small_cnn", description="a row of `show models`")
-    preprocess: Literal["scale", "standardize"] = Field(
-        "scale", description="pixels to 0..1, or to mean 0 and deviation 1 of the train split"
+    preprocess: Literal["scale", "centre", "standardize"] = Field(
+        "scale",
+        description="pixels to 0..1; centre: each channel also to mean 0 over the train split; "
+        "standardize: to mean 0 and deviation 1",
     )
 
 
@@ -91,6 +154,9 @@ class Fit(Section):
     schedule: Literal["constant", "cosine"] = Field("cosine", description="after warm-up")
     warmup_epochs: NotNegative = Field(1.0, description="linear rise from zero, in epochs")
     weight_decay: NotNegative = Field(0.0, description="adamw, sgd: not on biases or batch norms")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: an error weighs more, the rarer its class is in train"
+    )
     patience: Count | None = Field(None, description="epochs without a better one before it stops")
     steps_per_execution: Count = Field(1, description="steps run in one call: more is faster, "
                                        "for tiny networks")  # fmt: skip
@@ -121,7 +187,15 @@ class Prune(Fit):
     """Magnitude pruning while fine-tuning."""
 
     inherited: ClassVar[frozenset[str]] = frozenset(
-        {"batch", "optimizer", "learning_rate", "schedule", "weight_decay", "patience"}
+        {
+            "batch",
+            "optimizer",
+            "learning_rate",
+            "schedule",
+            "weight_decay",
+            "class_weights",
+            "patience",
+        }
     )
     epochs: Count = Field(6, description="times over the training pictures")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")

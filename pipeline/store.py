@@ -8,7 +8,7 @@ whose files are not as the manifest says, is not taken.
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import IntegrityError
-from pipeline.fingerprint import digest, file_digest
+from pipeline.fingerprint import digest, digest_lines, file_digest
 from pipeline.graph import BY_NAME
 from pipeline.settings import LOGS
 
 MANIFEST = "manifest.json"
-OUTSIDE = f"{LOGS}/outside.json"
+OUTSIDE = f"{LOGS}/outside.jsonl"
 
 
 @dataclass(frozen=True)
@@ -88,22 +88,20 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def publish(
-        self,
-        draft: Path,
-        stage: str,
-        key: str,
-        facts: Mapping[str, Any],
-        outside: Mapping[str, str],
-    ) -> Entry:
-        """Make a draft an entry: list its files, write the manifest last, sync, rename.
+    def note_outside(self, draft: Path, files: Iterable[tuple[str, str]]) -> str:
+        """List the files outside that were read, and return the digest of the list.
 
-        `outside`, the digests of files outside that were read, is kept beside the manifest, since
-        it may be long and only `explain` asks for it.
+        It is kept apart from the manifest, since it may be long and only `explain` asks for it.
         """
-        if outside:
-            (draft / OUTSIDE).parent.mkdir(exist_ok=True)
-            (draft / OUTSIDE).write_text(json.dumps(outside))
+        (draft / OUTSIDE).parent.mkdir(exist_ok=True)
+        with (draft / OUTSIDE).open("w") as lines:
+            whole = digest_lines(files, lines)
+        if not (draft / OUTSIDE).stat().st_size:
+            (draft / OUTSIDE).unlink()
+        return whole
+
+    def publish(self, draft: Path, stage: str, key: str, facts: Mapping[str, Any]) -> Entry:
+        """Make a draft an entry: list its files, write the manifest last, sync, rename."""
         files = {
             path.relative_to(draft).as_posix(): _facts(path)
             for path in sorted(draft.rglob("*"))
@@ -130,10 +128,10 @@ class Store:
     def outside(self, entry: Entry) -> dict[str, str]:
         """Digests of the files outside the project that an entry was made from."""
         try:
-            known: dict[str, str] = json.loads((entry.folder / OUTSIDE).read_text())
+            with (entry.folder / OUTSIDE).open() as lines:
+                return dict(map(json.loads, lines))
         except (OSError, ValueError):
             return {}
-        return known
 
     def touch(self, entry: Entry) -> None:
         """Note that an entry was used now: `clean` keeps what was used last."""

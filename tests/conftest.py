@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from tests.front_door import ROOT, SMALL, Done, call
@@ -71,10 +72,11 @@ def report(finished):
 @pytest.fixture(scope="session")
 def digits():
     """All digits: images uint8 (1797, 8, 8, 1), labels int64."""
-    from pipeline.data.sources.digits import Digits
-    from pipeline.settings import Ingest
+    from sklearn.datasets import load_digits
 
-    return Digits(Ingest()).load().parts["all"]
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    return images, bunch.target.astype(np.int64)
 
 
 def pytest_configure():

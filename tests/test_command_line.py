@@ -148,10 +148,10 @@ def bad(tmp_path):
     return {
         "folder": ("idx", tmp_path / "absent", "absent: no such folder"),
         "magic": ("idx", idx, "train-images-idx3-ubyte.gz: magic number 0x00000d03"),
-        "cut": ("arrays", tmp_path / "cut.npz", "cut.npz: not a whole .npz file"),
-        "objects": ("arrays", tmp_path / "objects.npz", "objects.npz: holds Python objects"),
+        "cut": ("arrays", tmp_path / "cut.npz", "cut.npz: it cannot be read"),
+        "objects": ("arrays", tmp_path / "objects.npz", "objects.npz: images holds Python objects"),
         "one": ("arrays", tmp_path / "one.npz", "one: one class only"),
-        "unreadable": ("arrays", "/proc/self/mem", "/proc/self/mem: cannot be read"),
+        "unreadable": ("arrays", "/proc/self/mem", "/proc/self/mem: it cannot be read"),
     }
 
 
@@ -304,7 +304,7 @@ def test_the_last_line_of_a_failed_run_is_its_error_in_the_log_too(copied, insid
 def test_help_names_every_command():
     done = call("--help")
     assert done.code == 0
-    for command in ("run", "explain", "show", "clean", "benchmark"):
+    for command in ("run", "explain", "show", "init", "clean", "benchmark"):
         assert f"\n  {command} " in done.out
     assert "Config" not in done.out, "words of the code, not of the user"
 

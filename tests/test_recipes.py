@@ -31,7 +31,7 @@ def test_every_variant_of_a_run_is_measured(report):
         assert row["status"] == "ok", row
         assert row["latency_us"]["p50"] > 0
         assert row["accuracy_ci95"][0] <= row["accuracy"] <= row["accuracy_ci95"][1]
-    assert report["dataset"]["test"] == 359
+    assert report["dataset"]["test"] == 369
 
 
 def test_every_figure_of_a_run_stands_where_it_belongs(report):

@@ -1,7 +1,9 @@
 """Pictures: sources, splits, batches, augmentation. The tables here cost nothing to read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.data.sources import Source
 from pipeline.lazy import LazyTable
 from pipeline.settings import Ingest
 
@@ -10,7 +12,10 @@ DATASETS = LazyTable(
     {
         "digits": "pipeline.data.sources.digits:Digits",
         "idx": "pipeline.data.sources.idx:Idx",
+        "folder": "pipeline.data.sources.folder:Folder",
+        "table": "pipeline.data.sources.table:Table",
         "arrays": "pipeline.data.sources.arrays:Arrays",
+        "tfds": "pipeline.data.sources.tfds:Tfds",
     },
 )
 
@@ -46,7 +51,12 @@ POLICIES = {
 }
 
 
-def files(settings: Ingest) -> list[Path]:
-    """List the files outside the project that ingest would read: their bytes enter its key."""
-    found: list[Path] = DATASETS[settings.dataset](settings).files()
-    return found
+def source(settings: Ingest) -> Source:
+    """Make the source that `ingest.dataset` names; what follows a colon is the source's affair."""
+    made: Source = DATASETS[settings.dataset.partition(":")[0]](settings)
+    return made
+
+
+def files(settings: Ingest) -> Iterator[tuple[str, Path]]:
+    """Name the files outside the project that ingest would read: their bytes enter its key."""
+    return source(settings).files()

@@ -65,7 +65,7 @@ def augmenter(policy: Policy) -> Change:
                     raise ValueError("it changes colours, and these pictures are gray")
                 change = layer.get_random_transformation(images, training=True, seed=seeds)
                 images = layer.transform_images(images, change, training=True)
-        return tf.clip_by_value(images, 0.0, 255.0)
+        return tf.clip_by_value(images, 0.0, 255.0) if chain else tf.identity(images)
 
     return augment
 

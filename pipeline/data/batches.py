@@ -1,17 +1,20 @@
 """Batches: memory-mapped arrays to tf.data, in an order that (seed, epoch) decides."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipeline.data.augmentation import Change
+from pipeline.data.mapped import Rows, where_they_lie
 from pipeline.data.sources import Images, Labels
 
 PARALLEL = 2  # batches made at once; which are made, and their order, does not depend on it
+Tensors = tuple[tf.Tensor, ...]
 FOREVER = np.iinfo(np.int64).max
+LARGE = 256 << 20  # bytes of pictures; fewer stay in the system's page cache by themselves
+AHEAD = 32 << 20  # bytes of pictures asked for at once, where they are so many
+ASKED = 4096  # pictures asked for at once, at most: asking takes microseconds each
 
 
 def training_batches(
@@ -21,42 +24,67 @@ def training_batches(
 
     Each epoch is its own permutation of the split, by (seed, epoch), and its last batch may be
     smaller: an epoch is `steps(len(labels), batch)` batches. Images are gathered from the mapped
-    file a batch at a time, so the split may be larger than memory.
+    file a batch at a time, so the split may be larger than memory: then the system is asked for a
+    stretch of batches while the one before it is used.
     """
     images, labels = split
     count = len(labels)
-    per_epoch = steps(count, batch)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count, dtype=tf.int64), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
         )
-        numbers = tf.data.Dataset.range(per_epoch)
-        return numbers.map(
-            lambda number: (
-                tf.stack([tf.constant(seed, tf.int64), epoch, number]),
-                order[number * batch : (number + 1) * batch],
-            )
+        # Cut by datasets alone: a function called for each batch shows where batches are small.
+        whole = count // batch * batch
+        rows = tf.data.Dataset.from_tensor_slices(tf.reshape(order[:whole], (-1, batch)))
+        if whole < count:
+            rows = rows.concatenate(tf.data.Dataset.from_tensors(order[whole:]))
+        arrays = where_they_lie(images, labels)
+        of_epoch = tf.data.Dataset.from_tensors((epoch, order, *arrays)).repeat()
+        return tf.data.Dataset.zip(of_epoch, rows.enumerate())
+
+    def make(of_epoch: Tensors, numbered: Tensors) -> Tensors:
+        (epoch, _order, pixels, targets), (number, rows) = of_epoch, numbered
+        key = tf.stack([tf.constant(seed, tf.int64), epoch, number])
+        return change(tf.cast(tf.gather(pixels, rows), tf.float32), key), tf.gather(targets, rows)
+
+    chosen = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(one_epoch)
+    if images.nbytes >= LARGE:
+        chosen = _asked_for(chosen, images, batch)
+    return _settled(chosen.map(make, PARALLEL).prefetch(4))
+
+
+def _asked_for(chosen: tf.data.Dataset, images: Images, batch: int) -> tf.data.Dataset:
+    """Ask for the pictures of a stretch of batches, while those of the stretch before are used."""
+    pictures = min(ASKED, AHEAD * len(images) // images.nbytes)
+    stretch = max(1, pictures // batch)
+    asked = Rows(images).ask
+
+    def ask(of_epoch: Tensors, numbered: Tensors) -> tuple[Tensors, Tensors]:
+        (_epoch, order, *_arrays), (number, _rows) = of_epoch, numbered
+        rows = order[number * batch : (number + stretch) * batch]
+        tf.cond(
+            number % stretch == 0,
+            lambda: tf.numpy_function(asked, [rows], tf.int64),
+            lambda: tf.constant(0, tf.int64),
         )
+        return of_epoch, numbered
 
-    gather = _gatherer(images, labels)
-
-    def make(key: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, targets = gather(rows)
-        return change(tf.cast(pixels, tf.float32), key), targets
-
-    epochs = tf.data.Dataset.range(first_epoch, FOREVER)
-    return _settled(epochs.flat_map(one_epoch).map(make, PARALLEL).prefetch(4))
+    return chosen.map(ask).prefetch(stretch)
 
 
 def plain_batches(split: tuple[Images, Labels], batch: int) -> tf.data.Dataset:
     """Yield a split once, in order, unchanged: `(images float32 0..255, labels int64)`."""
     images, labels = split
-    gather = _gatherer(images, labels)
 
-    def make(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        stop = tf.minimum((number + 1) * batch, len(labels))
-        pixels, targets = gather(tf.range(number * batch, stop, dtype=tf.int64))
+    def cut(first: int) -> tuple[Images, Labels]:
+        return images[first : first + batch], labels[first : first + batch]
+
+    def make(number: tf.Tensor) -> Tensors:
+        kinds = (tf.uint8, tf.int64)
+        pixels, targets = tf.numpy_function(cut, [number * batch], kinds, stateful=False)
+        pixels.set_shape((None, *images.shape[1:]))
+        targets.set_shape((None,))
         return tf.cast(pixels, tf.float32), targets
 
     numbers = tf.data.Dataset.range(steps(len(labels), batch))
@@ -77,17 +105,3 @@ def _settled(batches: tf.data.Dataset) -> tf.data.Dataset:
 def steps(count: int, batch: int) -> int:
     """Batches in an epoch, the last of them perhaps smaller."""
     return math.ceil(count / batch)
-
-
-def _gatherer(images: Images, labels: Labels) -> Callable[[tf.Tensor], Any]:
-    """Read rows out of mapped arrays inside a tf.data graph."""
-    shape = images.shape[1:]
-
-    def gather(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.numpy_function(lambda r: images[r], [rows], tf.uint8, stateful=False)
-        targets = tf.numpy_function(lambda r: labels[r], [rows], tf.int64, stateful=False)
-        pixels.set_shape((None, *shape))
-        targets.set_shape((None,))
-        return pixels, targets
-
-    return gather

@@ -1,27 +1,35 @@
 """A data set as ingest leaves it: memory-mapped arrays and a page of facts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from pipeline.data.sources import Images, Labels
 
 FACTS = "dataset.json"
 
 
-def write(
-    folder: Path, name: str, classes: list[str], splits: Mapping[str, tuple[Images, Labels]]
+def write_split(
+    folder: Path, split: str, labels: Labels, shape: tuple[int, ...], pictures: Iterable[bytes]
 ) -> None:
-    """Write `{train,validation,test}_{images,labels}.npy` and `dataset.json`."""
-    for split, (images, labels) in splits.items():
-        np.save(folder / f"{split}_images.npy", images)
-        np.save(folder / f"{split}_labels.npy", labels)
-    counts = {split: len(labels) for split, (_, labels) in splits.items()}
-    shape = list(splits["train"][0].shape[1:])
-    facts = {"name": name, "classes": classes, "shape": shape, **counts, "quarantined": 0}
+    """Write `<split>_labels.npy` and, a picture at a time, `<split>_images.npy`.
+
+    `pictures` yields the bytes of uint8 `shape` (H, W, C), one for each of `labels`.
+    """
+    np.save(folder / f"{split}_labels.npy", labels)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *shape)}
+    with (folder / f"{split}_images.npy").open("wb", buffering=1 << 20) as stream:
+        npy.write_array_header_1_0(stream, header)
+        for picture in pictures:
+            stream.write(picture)
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """Write `dataset.json`: name, classes, shape, and counts of the splits."""
     (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
 from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
+from pipeline.fit.class_weights import class_weights
 from pipeline.fit.optimizers import optimizer
 from pipeline.progress import bar
 from pipeline.settings import Fit, Inputs
@@ -97,6 +98,9 @@ def fit(
             epochs=settings.epochs,
             steps_per_epoch=per_epoch,
             validation_data=plain_batches(task.validation, max(settings.batch, 256)),
+            class_weight=class_weights(
+                settings.class_weights, task.train[1], model.output_shape[-1]
+            ),
             shuffle=False,
             callbacks=watchers,
             verbose=0,

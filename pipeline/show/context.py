@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from pipeline.show import numbers, words
+from pipeline.show import intake, numbers, words
+from pipeline.show.findings import findings
+from pipeline.show.names import visible
 from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
 from pipeline.show.schema import Report
 
@@ -16,6 +18,10 @@ def context(report: Report) -> dict[str, Any]:
         "answer": measured(ANSWER, rows),
         "details": measured(DETAILS, rows),
         "classes": classes_by_weakness(report),
+        "audit": report.dataset.audit,
+        "intake": intake,
+        "findings": findings,
         "numbers": numbers,
+        "visible": visible,
         "words": words,
     }

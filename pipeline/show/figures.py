@@ -1,18 +1,25 @@
 """The figures of a report: each a pure function of data that gives a matplotlib Figure."""
 
+from pipeline.show.balance import class_balance
 from pipeline.show.bars import probability_bars
 from pipeline.show.canvas import save
 from pipeline.show.confusion import confusion_matrix
+from pipeline.show.contact import contact_sheet, sheet_classes
 from pipeline.show.curves import training_curves
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
 from pipeline.show.scatter import size_accuracy_latency
+from pipeline.show.spread import data_spread
 
 __all__ = [
     "augmentation_preview",
+    "class_balance",
     "confusion_matrix",
+    "contact_sheet",
+    "data_spread",
     "least_sure",
     "probability_bars",
     "save",
+    "sheet_classes",
     "size_accuracy_latency",
     "training_curves",
     "wrong_pictures",

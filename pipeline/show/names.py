@@ -1,5 +1,6 @@
 """Class names as a figure can show them: one line, cut, drawable, never a formula."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,12 @@ WIDE_FONTS = (
     "PingFang SC",
     "Hiragino Sans GB",
     "Arial Unicode MS",
+)
+
+# Control characters, line ends, marks that turn the direction of text, and halves of pairs, which
+# stand for the bytes of a file name that is no text.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -47,6 +54,11 @@ def cut(text: str, limit: int) -> str:
         return text
     tail = (limit - 1) // 3
     return text[: limit - 1 - tail].rstrip() + "…" + text[len(text) - tail :].lstrip()
+
+
+def visible(text: str) -> str:
+    r"""`text` with what would hide or turn it written out, as `\n` or `\u202e`."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def plain(text: str) -> str:

@@ -1,32 +1,88 @@
-"""Where in a report each figure stands, and the recipe it ends with."""
+"""The figures of a report: what each is called, where it stands; and the recipe at its end."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import yaml
 
 from pipeline.show.schema import Picture, Report
 
-_PLACES: Mapping[str, str] = {
-    "size_accuracy_latency": "answer",
-    "confusion_matrix": "classes",
-    "wrong_pictures": "pictures",
-    "least_sure": "pictures",
-    "probability_bars": "pictures",
-    "training_curves": "training",
-    "augmentation_preview": "augmentation",
+
+class Known(NamedTuple):
+    """A figure by its title, what it shows, and the part of the report it stands in."""
+
+    place: str
+    title: str
+    alt: str
+
+
+FIGURES: Mapping[str, Known] = {
+    "size_accuracy_latency": Known(
+        "answer",
+        "Size, accuracy, latency",
+        "Each variant by file size and test accuracy with its 95 % interval; the larger the disc "
+        "the slower.",
+    ),
+    "training_curves": Known(
+        "training", "Training", "Loss and accuracy of training and validation by epoch."
+    ),
+    "confusion_matrix": Known(
+        "classes", "Confusion", "How often each true class was called each class."
+    ),
+    "wrong_pictures": Known(
+        "pictures", "Wrong", "Test pictures the network got wrong, the surest first."
+    ),
+    "least_sure": Known(
+        "pictures",
+        "Right, but least sure",
+        "Test pictures it got right with the least confidence.",
+    ),
+    "probability_bars": Known(
+        "pictures", "Probabilities", "A few test pictures and the five likeliest classes."
+    ),
+    "augmentation_preview": Known(
+        "augmentation", "Augmentation", "Training pictures, and what random changes make of them."
+    ),
+    "class_balance": Known(
+        "intake", "Pictures in each class", "How many pictures each class has in each split."
+    ),
+    "data_spread": Known(
+        "intake",
+        "Sizes and brightness",
+        "The sizes in which pictures came, and how bright they are.",
+    ),
+    "contact_sheet": Known("sheets", "Class", "Training pictures of the class"),
 }
 
 
+def listed() -> list[Picture]:
+    """Every figure there is one of in a run, in the order of the table."""
+    return [
+        Picture(file=f"{name}.png", title=known.title, alt=known.alt)
+        for name, known in FIGURES.items()
+        if name != "contact_sheet"
+    ]
+
+
+def sheet(number: int, name: str) -> Picture:
+    """The contact sheet of class `number`, called `name`."""
+    known = FIGURES["contact_sheet"]
+    file = f"contact_sheet-{number:03d}.png"
+    return Picture(file=file, title=f"{known.title} {name}", alt=f"{known.alt} {name}.")
+
+
 def figures_by_place(report: Report) -> dict[str, list[Picture]]:
-    """The figures under `answer`, `classes`, `pictures`, `training`, `augmentation`, `more`.
+    """The figures under each place of `FIGURES`, and under `more`.
 
     A figure is known by its file's name, with or without what follows a dot or a dash;
     one that is not goes under `more`.
     """
-    places: dict[str, list[Picture]] = {place: [] for place in (*_PLACES.values(), "more")}
+    places: dict[str, list[Picture]] = {known.place: [] for known in FIGURES.values()}
+    places["more"] = []
     for picture in report.figures:
         stem = picture.file.partition(".")[0].partition("-")[0]
-        places[_PLACES.get(stem, "more")].append(picture)
+        place = FIGURES[stem].place if stem in FIGURES else "more"
+        places[place].append(picture)
     return places
 
 

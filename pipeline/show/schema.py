@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from pipeline.show import checks
+from pipeline.show.audit import Audit
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
 from pipeline.show.variant import Latency, Ops, Seeds, Variant
 
@@ -30,7 +31,7 @@ __all__ = [
 
 
 class Dataset(Record):
-    """The pictures: class names, how many in each split, how many were set aside unread."""
+    """The pictures: class names, how many in each split, how many were set aside, and the audit."""
 
     name: str
     classes: tuple[str, ...]
@@ -39,6 +40,7 @@ class Dataset(Record):
     test: Count
     digest: str
     quarantined: Count = 0
+    audit: Audit | None = None
 
 
 class Model(Record):

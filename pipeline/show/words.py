@@ -97,6 +97,11 @@ def _span(values: list[int]) -> str:
     return numbers.count(low) if low == high else f"{numbers.count(low)}–{numbers.count(high)}"
 
 
+def balanced(report: Report) -> bool:
+    """Tell whether training let each class count the same."""
+    return settings(report, "train").get("class_weights") == "balanced"
+
+
 def settings(report: Report, section: str) -> Mapping[str, JsonValue]:
     """One section of the run's settings; empty where there is none."""
     found = report.config.get(section)

@@ -40,9 +40,9 @@ def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> ke
 def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Model:
     """Put pixel normalization in front of a core, in one flat graph.
 
-    `scale` maps 0..255 to 0..1; `standardize` gives each channel mean 0 and deviation 1 over
-    `images`, the train split `(N, H, W, C)`. Flat, since the mirror and the converter then see
-    one list of layers.
+    `scale` maps 0..255 to 0..1; `centre` does and takes off each channel's mean over `images`, the
+    train split `(N, H, W, C)`; `standardize` gives each channel mean 0 and deviation 1 over it.
+    Flat, since the mirror and the converter then see one list of layers.
     """
     pixels = keras.Input(images.shape[1:], name="images")
     if kind == "scale":
@@ -50,8 +50,7 @@ def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Mo
     else:
         mean, variance = channel_statistics(images)
         floor = np.maximum(variance, 1.0)  # a constant channel has no deviation to divide by
-        front = keras.layers.Normalization(
-            mean=mean.tolist(), variance=floor.tolist(), name="standardize"
-        )
+        spread = floor if kind == "standardize" else np.full_like(floor, 255.0**2)
+        front = keras.layers.Normalization(mean=mean.tolist(), variance=spread.tolist(), name=kind)
     probabilities = keras.Function(core.input, core.output).call(front(pixels))
     return keras.Model(pixels, probabilities, name=core.name)

@@ -169,8 +169,11 @@ def test_constant_calibration_pictures_leave_the_raw_byte_as_it_is(value, calibr
     assert ends(path)[0] == ("uint8", 1, 0)
 
 
-def test_standardized_pictures_keep_the_raw_byte_too(digits, pictures, calibrated):
-    model = trained(digits, "standardize", epochs=3)
+@pytest.mark.parametrize("preprocess", ["centre", "standardize"])
+def test_pictures_normalized_by_statistics_keep_the_raw_byte_too(
+    preprocess, digits, pictures, calibrated
+):
+    model = trained(digits, preprocess, epochs=3)
     path = calibrated(low_contrast(pictures[:100]), model)
     assert ends(path)[0] == ("uint8", 1, 0)
     expected = model.predict(pictures[SHOWN].astype(np.float32), verbose=0)

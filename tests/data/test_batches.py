@@ -1,3 +1,6 @@
+import gc
+import subprocess
+import sys
 from itertools import islice
 
 import numpy as np
@@ -8,6 +11,7 @@ from pipeline.data import batches
 from pipeline.data.augmentation import augmenter, complete
 from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.errors import ConfigError
+from tests.front_door import ROOT
 
 COUNT, BATCH = 50, 16  # three whole batches and one of two pictures
 
@@ -108,15 +112,121 @@ def test_the_same_picture_is_changed_differently_in_each_batch_and_epoch(digits)
     assert len(np.unique(images.reshape(12, -1), axis=0)) == 12
 
 
-def test_training_batches_read_from_a_mapped_file(tmp_path, numbered):
-    np.save(tmp_path / "images.npy", numbered[0])
-    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    in_memory, on_disk = (epochs((images, numbered[1]), 1)[0] for images in (numbered[0], mapped))
-    assert isinstance(mapped, np.memmap)
-    assert all(
+@pytest.fixture
+def on_disk(tmp_path):
+    """Write arrays and map them, as `dataset` does."""
+
+    def mapped(images):
+        np.save(tmp_path / "images.npy", images)
+        return np.load(tmp_path / "images.npy", mmap_mode="r")
+
+    return mapped
+
+
+def sizes(batch):
+    """Sizes of an epoch's batches."""
+    return [min(batch, COUNT - start) for start in range(0, COUNT, batch)]
+
+
+def same(one, other):
+    return all(
         np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1])
-        for a, b in zip(in_memory, on_disk, strict=True)
+        for a, b in zip(one, other, strict=True)
     )
+
+
+@pytest.fixture(params=["left to the page cache", "asked for ahead"])
+def however_large(request, monkeypatch):
+    """Both ways a mapped file is read; pictures are asked for 20 at once at most, in batches."""
+    if request.param == "asked for ahead":
+        monkeypatch.setattr(batches, "LARGE", 0)
+        monkeypatch.setattr(batches, "ASKED", 20)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 16, 25, 50, 64])
+def test_a_mapped_file_gives_the_bits_that_memory_gives(
+    batch, numbered, digits, on_disk, however_large
+):
+    images, numbers = digits[0][:COUNT], numbered[1]
+    mapped = on_disk(images)
+    assert isinstance(mapped, np.memmap)
+    held, read = (
+        epochs((pictures, numbers), 2, 3, augmenter(complete("light")), batch=batch)
+        for pictures in (images, mapped)
+    )
+    for one, two in zip(held, read, strict=True):
+        assert [len(labels) for _, labels in two] == sizes(batch)
+        assert sorted(order(two)) == list(range(COUNT))
+        assert same(one, two)
+
+
+def test_the_order_of_a_seed_is_the_one_it_has_always_been(numbered):
+    first, second = epochs(numbered, 2, seed=11)
+    for number, epoch in enumerate((first, second)):
+        expected = tf.random.experimental.stateless_shuffle(
+            tf.range(COUNT, dtype=tf.int64), seed=tf.constant([11, number], tf.int64)
+        )
+        assert np.array_equal(order(epoch), expected)
+
+
+def test_every_picture_is_asked_for_once_an_epoch_and_before_it_is_used(
+    numbered, on_disk, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(batches, "LARGE", 0)
+    monkeypatch.setattr(batches, "ASKED", 20)
+    monkeypatch.setattr(batches.Rows, "ask", lambda self, rows: len(asked.append(rows) or rows))
+    stream = training_batches((on_disk(numbered[0]), numbered[1]), 8, 0, unchanged)
+    used = []
+    for _, labels in islice(stream.as_numpy_iterator(), 2 * steps(COUNT, 8)):
+        used += labels.tolist()
+        assert np.concatenate(asked).tolist()[: len(used)] == used
+    assert [len(rows) for rows in asked[:8]] == [16, 16, 16, 2] * 2
+
+
+def test_batches_outlive_the_arrays_they_come_from(numbered, on_disk):
+    stream = training_batches((on_disk(numbered[0]), numbered[1]), BATCH, 0, unchanged)
+    gc.collect()
+    epoch = list(islice(stream.as_numpy_iterator(), steps(COUNT, BATCH)))
+    assert sorted(order(epoch)) == list(range(COUNT))
+
+
+# Determinism, which a stage asks for, cannot be taken back, so this has a process of its own.
+FIT_IN_LITTLE_MEMORY = """
+import sys
+from pathlib import Path
+import keras, numpy as np
+from pipeline.data.batches import plain_batches, training_batches
+from pipeline.fit import session
+
+def own_memory():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+session.begin(0)
+images = np.load(sys.argv[1], mmap_mode="r")
+split = images, np.zeros(len(images), np.int64)
+model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+model.compile(loss="mse")
+before = own_memory()
+if sys.argv[2] == "training":
+    batches = training_batches(split, 8, 0, lambda images, key: images)
+    model.fit(batches, steps_per_epoch=2, epochs=2, shuffle=False, verbose=0)
+else:
+    model.predict(plain_batches(split, 8), steps=2, verbose=0)
+print((own_memory() - before) / images.nbytes)
+"""
+
+
+@pytest.mark.parametrize("made", ["training", "plain"])
+def test_pictures_are_not_copied_into_memory(made, tmp_path):
+    # A gigabyte of nothing: a file with a hole takes no disk.
+    path = tmp_path / "images.npy"
+    np.lib.format.open_memmap(path, "w+", np.uint8, (1 << 18, 64, 64, 1))
+    words = [sys.executable, "-c", FIT_IN_LITTLE_MEMORY, path, made]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.25
 
 
 def test_a_batch_larger_than_the_split_is_the_split(numbered):
@@ -134,6 +244,17 @@ def test_plain_batches_give_a_split_once_in_order_and_unchanged(digits):
     assert images.dtype == np.float32
     assert np.array_equal(images, split[0])
     assert np.array_equal(labels, split[1])
+
+
+@pytest.mark.parametrize("batch", [1, 16, 25, 64])
+def test_plain_batches_of_a_mapped_file_are_those_of_memory(batch, digits, numbered, on_disk):
+    held = digits[0][:COUNT]
+    one, two = (
+        list(plain_batches((images, numbered[1]), batch).as_numpy_iterator())
+        for images in (held, on_disk(held))
+    )
+    assert [len(labels) for _, labels in two] == sizes(batch)
+    assert same(one, two)
 
 
 def test_colour_asked_of_gray_pictures_is_a_config_error_inside_tf_data_too(digits):

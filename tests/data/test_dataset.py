@@ -10,8 +10,14 @@ from pipeline.data import dataset
 def folder(tmp_path, digits):
     images, labels = digits
     cuts = {"train": slice(0, 60), "validation": slice(60, 80), "test": slice(80, 110)}
-    splits = {name: (images[rows], labels[rows]) for name, rows in cuts.items()}
-    dataset.write(tmp_path, "digits", ["zero", "één", *"23456789"], splits)
+    for split, rows in cuts.items():
+        pictures = (image.tobytes() for image in images[rows])
+        dataset.write_split(tmp_path, split, labels[rows], (8, 8, 1), pictures)
+    counts = {"train": 60, "validation": 20, "test": 30, "quarantined": 2}
+    classes = ["zero", "één", *"23456789"]
+    dataset.write_facts(
+        tmp_path, {"name": "digits", "classes": classes, "shape": [8, 8, 1]} | counts
+    )
     return tmp_path
 
 
@@ -31,6 +37,25 @@ def test_images_are_mapped_not_loaded_and_cannot_be_written(folder):
         images[0] = 0
 
 
+def test_a_split_is_the_file_that_numpy_itself_would_write(folder, digits):
+    np.save(folder / "ours.npy", digits[0][:60])
+    assert (folder / "train_images.npy").read_bytes() == (folder / "ours.npy").read_bytes()
+
+
+def test_pictures_are_written_as_they_come(tmp_path):
+    path, size = tmp_path / "train_images.npy", 2 << 20
+    written = []
+
+    def pictures():
+        for _ in range(5):
+            written.append(path.stat().st_size)
+            yield bytes(size)
+
+    dataset.write_split(tmp_path, "train", np.arange(5), (1024, 2048, 1), pictures())
+    assert all(there >= number * size for number, there in enumerate(written))
+    assert dataset.training_split(tmp_path)[0].shape == (5, 1024, 2048, 1)
+
+
 def test_the_page_of_facts_is_plain_json(folder):
     assert dataset.facts(folder) == {
         "name": "digits",
@@ -39,7 +64,7 @@ def test_the_page_of_facts_is_plain_json(folder):
         "train": 60,
         "validation": 20,
         "test": 30,
-        "quarantined": 0,
+        "quarantined": 2,
     }
     assert "één" in (folder / "dataset.json").read_text(encoding="utf-8")
     assert json.loads((folder / "dataset.json").read_bytes()) == dataset.facts(folder)

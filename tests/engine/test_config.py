@@ -115,3 +115,26 @@ def test_every_step_gets_complete_settings():
 
 def test_the_split_does_not_move_with_the_seed():
     assert resolved(config("seed=1"), "ingest") == resolved(config("seed=2"), "ingest")
+
+
+def test_a_path_that_is_no_text_is_spelled_out_where_the_recipe_is_written():
+    config = Config.of({"name": "a", "ingest": {"path": "/photos/caf\udce9"}})
+    assert config.ingest.path.name == "caf\udce9"
+    assert config.recipe()["ingest"]["path"] == "/photos/caf\\udce9"
+    assert isinstance(config.recipe()["variants"], list)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"classes": ["a", "b", "a"]}, "ingest.classes: class 'a' twice"),
+        ({"classes": ["a", " "]}, "ingest.classes: class ' ' has no name"),
+        ({"classes": ["a"]}, "ingest.classes: two classes at least"),
+        ({"dataset": "folder", "data_dir": "/sets"}, "data_dir is for tfds:NAME"),
+        ({"fold": 2}, "fold 2 of 1: there are not so many"),
+        ({"folds": 3, "fold": 4}, "fold 4 of 3"),
+    ],
+)
+def test_settings_of_ingest_that_contradict_are_refused(said, message):
+    with pytest.raises(ConfigError, match=message):
+        Config.of({"name": "a", "ingest": said})

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.graph import STAGES
-from tests.front_door import SMALL, call, ran
+from tests.front_door import SMALL, call, ran, steps
+from tests.picture_sets import write_folder
 
 
 def explain(*words, artifacts, **where):
@@ -194,3 +195,16 @@ def test_an_entry_that_was_harmed_is_to_be_made_again(stage, copied):
     os.utime(folder / "manifest.json")
     said = explain(*SMALL, artifacts=copied)
     assert to_run(said) == {manifest["step"]: "its files are missing or were changed"}
+
+
+def test_a_stray_file_changes_the_report_and_trains_nothing_anew(tmp_path, digits, pix2pocket):
+    words = [*SMALL, "ingest.dataset=folder", f"ingest.path={tmp_path / 'set'}",
+             "ingest.size=8", "ingest.color=gray"]  # fmt: skip
+    images, labels = (column[:300] for column in digits)
+    write_folder(tmp_path / "set", images, labels)
+    done = pix2pocket("run", *words, "--until", "build", artifacts=tmp_path / "artifacts")
+    assert done.code == 0, done.err
+    for name, content in (("notes.txt", b"hello"), ("broken.png", b"hello")):
+        (tmp_path / "set" / str(labels[0]) / name).write_bytes(content)
+    done = pix2pocket("run", *words, "--until", "build", artifacts=tmp_path / "artifacts")
+    assert steps(done) == {"ingest": "ran", "augment": "cached", "build": "cached"}

@@ -1,5 +1,6 @@
 import json
 import os
+import sqlite3
 
 import pytest
 
@@ -82,13 +83,32 @@ def test_a_digest_is_of_values_not_of_their_order():
     assert digest({"a": [1, 2]}) != digest({"a": [2, 1]})
 
 
-def test_a_folder_is_known_by_all_its_files(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "1.png").write_bytes(b"one")
-    before = fingerprint.fingerprint([tmp_path], file_digest)
-    assert set(before) == {"a/1.png"}
-    (tmp_path / "a" / "2.png").write_bytes(b"two")
-    assert set(fingerprint.fingerprint([tmp_path], file_digest)) == {"a/1.png", "a/2.png"}
+def listed(files, digest):
+    return dict(fingerprint.fingerprint(files, digest))
+
+
+def test_a_source_is_known_by_all_its_files_and_their_names(tmp_path):
+    one, two = tmp_path / "1.png", tmp_path / "2.png"
+    one.write_bytes(b"one")
+    before = listed([("a/1.png", one)], file_digest)
+    assert before == {"a/1.png": file_digest(one)}
+    two.write_bytes(b"two")
+    both = listed(iter([("a/1.png", one), ("a/2.png", two)]), file_digest)
+    assert both == before | {"a/2.png": file_digest(two)}
+    assert listed([("b/1.png", one)], file_digest).keys() == {"b/1.png"}
+
+
+def test_a_file_that_cannot_be_read_is_known_by_the_reason_until_it_can(tmp_path):
+    path = tmp_path / "1.png"
+    named = [("1.png", path)]
+    before = listed(named, file_digest)
+    assert before == {"1.png": "cannot be read: No such file or directory"}
+    path.write_bytes(b"there")
+    assert listed(named, file_digest) != before
+
+
+def test_the_word_before_a_colon_names_a_row_too():
+    assert {"tfds", "tfds:mnist"} <= words({"dataset": "tfds:mnist"})
 
 
 def test_a_memo_reads_a_file_once_and_sees_it_change(tmp_path, monkeypatch):
@@ -105,12 +125,48 @@ def test_a_memo_reads_a_file_once_and_sees_it_change(tmp_path, monkeypatch):
     assert later.digest(path) == file_digest(path) != first
 
 
-def test_a_memo_that_cannot_be_read_is_started_anew(tmp_path):
-    memo_file = tmp_path / "memo.json"
-    memo_file.write_text("{broken")
-    path = tmp_path / "photo"
+@pytest.mark.parametrize("content", ["{broken", "SQLite format 3\0" + "x" * 5000])
+def test_a_memo_that_is_damaged_is_started_anew(tmp_path, monkeypatch, content):
+    memo_file, path = tmp_path / "memo.db", tmp_path / "photo"
+    memo_file.write_text(content)
     path.write_bytes(b"x")
     memo = FileMemo(memo_file)
-    memo.digest(path)
+    first = memo.digest(path)
     memo.save()
-    assert list(json.loads(memo_file.read_text())) == [str(path)]
+    monkeypatch.setattr(fingerprint, "file_digest", lambda _: pytest.fail("read again"))
+    assert FileMemo(memo_file).digest(path) == first
+
+
+def test_memos_of_several_processes_do_not_wait_for_each_other(tmp_path):
+    one, other = (FileMemo(tmp_path / "memo.db") for _ in range(2))
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert one.digest(tmp_path / "a") == file_digest(tmp_path / "a")
+    assert other.digest(tmp_path / "b") == file_digest(tmp_path / "b")
+    other.save()
+    one.save()
+    assert len(sqlite_rows(tmp_path / "memo.db")) == 2
+
+
+def test_a_memo_that_cannot_be_written_forgets_and_harms_nothing(tmp_path):
+    (tmp_path / "photo").write_bytes(b"x")
+    memo = FileMemo(tmp_path / "no such folder" / "memo.db")
+    assert memo.digest(tmp_path / "photo") == file_digest(tmp_path / "photo")
+    memo.save()
+    assert not (tmp_path / "no such folder").exists()
+
+
+def sqlite_rows(path):
+    with sqlite3.connect(path) as table:
+        return table.execute("SELECT * FROM files").fetchall()
+
+
+def test_files_are_digested_as_they_come_and_copied_to_lines(tmp_path):
+    pairs = [("a.png", "12"), ("b\udcff.png", "34")]
+    with (tmp_path / "lines").open("w") as lines:
+        whole = fingerprint.digest_lines(iter(pairs), lines)
+    written = (tmp_path / "lines").read_text().splitlines()
+    assert [json.loads(line) for line in written] == [list(pair) for pair in pairs]
+    assert whole == fingerprint.digest_lines(pairs)
+    assert whole != fingerprint.digest_lines(pairs[::-1])
+    assert whole != fingerprint.digest_lines([("a.png", "12"), ("b\udcff.png", "35")])

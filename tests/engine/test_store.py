@@ -18,7 +18,7 @@ def put(store, key="k1", step="train", text="weights"):
         (draft / "model").write_text(text)
         (draft / LOGS).mkdir()
         (draft / LOGS / "events").write_text(key)
-        return store.publish(draft, "train", key, {"step": step}, {})
+        return store.publish(draft, "train", key, {"step": step})
 
 
 def test_what_was_published_is_found(store):
@@ -105,6 +105,7 @@ def test_cleaning_keeps_what_was_used_last(store):
 
 def test_files_outside_are_noted_beside_the_entry(store):
     with store.draft("ingest", "k") as draft:
-        entry = store.publish(draft, "ingest", "k", {"step": "ingest"}, {"a.png": "12"})
+        store.note_outside(draft, [("a.png", "12")])
+        entry = store.publish(draft, "ingest", "k", {"step": "ingest"})
     assert store.outside(entry) == {"a.png": "12"}
     assert "a.png" not in json.dumps(entry.manifest)

@@ -138,7 +138,9 @@ def test_a_task_is_read_from_what_ingest_and_augment_left(task, tmp_path):
     splits = {"train": task.train, "validation": task.validation, "test": task.validation}
     for name in ("ingest", "augment"):
         (tmp_path / name).mkdir()
-    dataset.write(tmp_path / "ingest", "digits", list("0123456789"), splits)
+    for split, (images, labels) in splits.items():
+        pictures = (image.tobytes() for image in images)
+        dataset.write_split(tmp_path / "ingest", split, labels, images.shape[1:], pictures)
     write_policy(tmp_path / "augment", complete("light"))
     read = Task.read({"ingest": tmp_path / "ingest", "augment": tmp_path / "augment"})
     assert read.policy == complete("light")

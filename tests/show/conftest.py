@@ -1,7 +1,7 @@
 """A small report with everything in it, and real digits with a quick model's opinion of them."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,17 @@ from sklearn.naive_bayes import GaussianNB
 from pipeline.show import figures
 from pipeline.show.schema import Report
 
-HOSTILE = ("<script>alert(1)</script>", "=1+1", "a|b\nc", "$x_1$", "猫", '"><img src=x onerror=x>')
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "=1+1",
+    "a|b\nc",
+    "$x_1$",
+    "猫",
+    '"><img src=x onerror=x>',
+    "`tick`",
+    "\u202egnp.exe",
+    "عربي",
+)
 
 
 class Digits(NamedTuple):
@@ -63,7 +73,103 @@ def variant(name: str, size: int, accuracy: float, latency: float, **more: Any) 
 
 
 @pytest.fixture
-def facts() -> dict[str, Any]:
+def clean() -> dict[str, Any]:
+    """The audit of a set with which nothing is wrong: ten classes of about 180 digits."""
+    classes = [
+        {
+            "name": str(number),
+            "train": 126,
+            "validation": 18,
+            "test": 36,
+            "brightness_mean": 70.0 + number,
+            "brightness_sd": 9.5,
+        }
+        for number in range(10)
+    ]
+    return {
+        "found": 1800,
+        "bad_fraction": 0.0,
+        "imbalance": 1.0,
+        "classes": classes,
+        "duplicates": {"groups": 0, "extra": 0, "across_splits": 0, "dropped": 0},
+        "near_duplicates": {"pairs": 0, "across_splits": 0, "rms": 2.0, "complete": True},
+        "sizes": {
+            "width": {"min": 8, "median": 8, "max": 8},
+            "height": {"min": 8, "median": 8, "max": 8},
+            "distinct": 1,
+            "most": [{"width": 8, "height": 8, "count": 1800}],
+        },
+        "brightness": {
+            "mean": 78.2,
+            "sd": 9.1,
+            "min": 51.0,
+            "max": 114.0,
+            "histogram": [0, 0, 0, 900, 880, 20, 0, 0],
+        },
+    }
+
+
+@pytest.fixture
+def troubled(clean: dict[str, Any]) -> dict[str, Any]:
+    """The audit of a set with which everything is wrong that can be."""
+    small = clean["classes"][9] | {"train": 8, "validation": 1, "test": 2}
+    return clean | {
+        "classes": [*clean["classes"][:9], small],
+        "found": 1641,
+        "bad_fraction": 3 / 1641,
+        "imbalance": 180 / 11,
+        "quarantined": [
+            {"where": "4/IMG_0001.jpg", "reason": "the file ends before the picture does"},
+            {"where": "4/IMG_0002.jpg", "reason": "is empty"},
+            {"where": "9/IMG_0003.jpg", "reason": "is no picture"},
+        ],
+        "passed_over": [{"where": "Thumbs.db", "reason": "no picture by its name"}],
+        "noted": [{"where": "2/a.png", "reason": "is called .png and is a JPEG"}],
+        "moved": ["9"],
+        "duplicates": {
+            "groups": 3,
+            "extra": 4,
+            "across_splits": 1,
+            "dropped": 2,
+            "examples": [["3/a.png", "3/b.png"]],
+        },
+        "near_duplicates": {
+            "pairs": 5,
+            "across_splits": 2,
+            "rms": 2.0,
+            "complete": False,
+            "examples": [["5/a.png", "5/b.png"]],
+        },
+        "conflicts": [{"where": ["1/c.png", "7/d.png"], "labels": ["1", "7"]}],
+        "sizes": {
+            "width": {"min": 100, "median": 640, "max": 4000},
+            "height": {"min": 80, "median": 480, "max": 3000},
+            "distinct": 90,
+            "most": [
+                {"width": 640, "height": 480, "count": 900},
+                {"width": 480, "height": 640, "count": 500},
+                {"width": 4000, "height": 3000, "count": 9},
+            ],
+        },
+    }
+
+
+def attacked_by(names: Sequence[str], audit: dict[str, Any]) -> dict[str, Any]:
+    """The audit with `names` for files, reasons, classes and labels."""
+    remarks = [{"where": f"{name}/x.png", "reason": name} for name in names]
+    classes = [audit["classes"][0] | {"name": name} for name in names]
+    return audit | {
+        "classes": classes,
+        **dict.fromkeys(("quarantined", "passed_over", "noted"), remarks),
+        "moved": names,
+        "duplicates": audit["duplicates"] | {"examples": [names]},
+        "near_duplicates": audit["near_duplicates"] | {"examples": [names[:2]]},
+        "conflicts": [{"where": names, "labels": names}],
+    }
+
+
+@pytest.fixture
+def facts(troubled: dict[str, Any]) -> dict[str, Any]:
     """The content of a report.json."""
     classes = [str(i) for i in range(10)]
     score = {"precision": 0.97, "recall": 0.98, "f1": 0.975, "support": 36}
@@ -84,6 +190,7 @@ def facts() -> dict[str, Any]:
             "test": 360,
             "digest": "d1",
             "quarantined": 3,
+            "audit": troubled,
         },
         "model": {"name": "small_cnn", "params": 94_634, "macs": None},
         "variants": [
@@ -131,7 +238,8 @@ def hostile(facts: dict[str, Any]) -> Report:
     """A report whose every name tries something."""
     score = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
     attack = "".join(HOSTILE)
-    facts["dataset"] |= {"name": attack, "classes": list(HOSTILE)}
+    audit = attacked_by(HOSTILE, facts["dataset"]["audit"])
+    facts["dataset"] |= {"name": attack, "classes": list(HOSTILE), "audit": audit}
     facts["evaluation"]["per_class"] = [{"class": name, **score} for name in HOSTILE]
     facts["variants"][2]["name"] = "@SUM(A1)"
     facts["variants"][3] |= {"name": "<script>alert(2)</script>", "reason": "=cmd|' /C calc'!A0"}

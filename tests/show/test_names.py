@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.show.names import class_labels, cut
+from pipeline.show.names import class_labels, cut, visible
 
 
 def test_a_plain_name_is_left_alone():
@@ -35,3 +35,16 @@ def test_a_name_no_font_can_write_shows_its_number(name):
 
 def test_what_can_be_written_of_a_name_is_kept():
     assert class_labels(["\U0001f408 cat"]) == ["#0 cat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("a\nb\x07", r"a\nb\x07"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("\udcff.png", r"\udcff.png"),
+        ("猫 عربي \U0001f468\u200d\U0001f469", "猫 عربي \U0001f468\u200d\U0001f469"),
+    ],
+)
+def test_what_cannot_be_seen_is_written_out_and_the_rest_left_alone(name, seen):
+    assert visible(name) == seen

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from pipeline.errors import IntegrityError
-from pipeline.show import figures, numbers
+from pipeline.show import figures, numbers, places
+from pipeline.show.names import visible
 from pipeline.show.report import render
 from pipeline.show.rows import ANSWER, DETAILS, flat
+from pipeline.show.schema import Report
+from tests.show.conftest import HOSTILE
 
 LOADS = {"src", "href", "srcset", "data", "action", "poster", "background", "formaction"}
 
@@ -75,6 +78,16 @@ def markdown_rows(text: str) -> dict[str, dict[str, str]]:
             name = cells[0].removesuffix(" (ship)")
             found.setdefault(name, {}).update(zip(headings, cells, strict=True))
     return found
+
+
+def cells(page, table):
+    """Texts of the cells of a table on the page, row by row."""
+    body = page.partition(f'<table id="{table}"')[2].partition("</table>")[0]
+    rows = body.partition("<tbody>")[2].split("</tr>")[:-1]
+    return [
+        ["".join(Page(cell).texts).strip() for cell in re.split("</t[dh]>", row)[:-1]]
+        for row in rows
+    ]
 
 
 def test_json_and_csv_hold_the_same_unrounded_values(rendered, report):
@@ -228,8 +241,86 @@ def test_every_figure_has_its_alt_text_and_size(rendered):
     assert int(shown["width"] or 0) == 576
 
 
-def test_a_bare_report_renders(make, tmp_path):
+def test_every_remark_stands_with_its_reason(rendered, troubled):
+    page = (rendered / "report.html").read_text(encoding="utf-8")
+    text = (rendered / "report.md").read_text(encoding="utf-8")
+    for kind in ("quarantined", "noted", "passed_over"):
+        wanted = [[remark["where"], remark["reason"]] for remark in troubled[kind]]
+        assert cells(page, f"table-{kind}") == wanted
+        for where, reason in wanted:
+            assert f"| {where} | {reason} |" in text
+    assert cells(page, "table-conflicts") == [["1/c.png, 7/d.png", "1, 7"]]
+    assert "| 1/c.png, 7/d.png | 1, 7 |" in text
+
+
+def test_every_class_stands_with_its_counts_and_brightness(rendered):
+    page = (rendered / "report.html").read_text(encoding="utf-8")
+    rows = cells(page, "table-balance")
+    assert len(rows) == 10
+    assert rows[9] == ["9", "9", "8", "1", "2", "79 ± 10"]
+    text = (rendered / "report.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(rows[9])} |" in text
+
+
+def test_of_very_many_remarks_the_page_shows_some_and_counts_the_rest(facts, figures_dir, tmp_path):
+    many = [{"where": f"a/{number}.png", "reason": "is empty"} for number in range(1400)]
+    facts["dataset"]["audit"] |= {"quarantined": many}
+    render(Report.model_validate(facts), figures_dir, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert len(cells(page, "table-quarantined")) == 300
+    assert "1,100 more are in report.json." in page
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| a/19.png |" in text
+    assert "| a/20.png |" not in text
+    assert "1,380 more are in report.json." in text
+    written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert written["dataset"]["audit"]["quarantined"] == many
+
+
+def test_where_nothing_was_wrong_no_empty_table_stands(facts, clean, figures_dir, tmp_path):
+    facts["dataset"]["audit"] = clean
+    render(Report.model_validate(facts), figures_dir, tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.count("Nothing was set aside: every picture could be read") == 1
+        assert "Passed over" not in text
+        assert "several labels" not in text
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "table-quarantined" not in page
+
+
+def test_hostile_file_names_are_text_and_cannot_turn_the_line(attacked):
+    page = (attacked / "report.html").read_text(encoding="utf-8")
+    for kind in ("quarantined", "noted", "passed_over"):
+        shown = [where.removesuffix("/x.png") for where, _ in cells(page, f"table-{kind}")]
+        assert shown == [visible(name) for name in HOSTILE]
+    body = page.partition('<section id="intake">')[2].partition("</section>")[0]
+    assert not any("\u202e" in text for text in Page(body).texts)
+    text = (attacked / "report.md").read_text(encoding="utf-8")
+    assert r"| a\|b\\nc/x.png | a\|b\\nc |" in text
+    assert r"| \`tick\`/x.png |" in text
+    assert "\u202e" not in text.partition("`````yaml")[0].partition("## Pictures going in")[2]
+
+
+@pytest.mark.parametrize(("number", "folded"), [(2, False), (12, False), (13, True)])
+def test_many_contact_sheets_are_folded_away(facts, number, folded, figures_dir, tmp_path):
+    sheets = [places.sheet(i, f"class {i}").model_dump() for i in range(number)]
+    curves = (figures_dir / "training_curves.png").read_bytes()
+    for sheet in sheets:
+        (figures_dir / sheet["file"]).write_bytes(curves)
+    render(Report.model_validate(facts | {"figures": sheets}), figures_dir, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    part = page.partition('<div class="sheets">')[2].partition("</section>")[0]
+    assert part.count("<figure") == number
+    assert (f"<details><summary>{number} sheets</summary>" in part) is folded
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text.count("](figures/contact_sheet-") == number
+    assert text.count("![Training pictures of the class class") == (0 if folded else number)
+
+
+def test_a_bare_report_renders(make, facts, tmp_path):
     bare = make(
+        dataset=facts["dataset"] | {"audit": None},
         variants=[], recommended=None, recommended_reason=None, stages=[], evaluation=None,
         training=None, augmentation=[], figures=[], notes=[], config={}, machine={}, versions={},
     )  # fmt: skip

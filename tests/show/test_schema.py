@@ -44,6 +44,20 @@ def test_names_of_every_script_stay_readable_in_json(make, facts):
     assert "猫" in text
 
 
+def test_the_audit_is_written_as_ingest_left_it(report, troubled):
+    written = json.loads(report.to_json())["dataset"]["audit"]
+    assert written == troubled
+
+
+@pytest.mark.parametrize(
+    "change", [{"bad_fraction": 3.0}, {"found": -1}, {"surprise": 1}, {"moved": None}], ids=str
+)
+def test_an_audit_that_cannot_be_true_is_refused(facts, change):
+    facts["dataset"]["audit"] |= change
+    with pytest.raises(ValidationError):
+        Report.model_validate(facts)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -18,27 +18,28 @@ def core(settings):
     return made
 
 
-@pytest.mark.parametrize("kind", ["scale", "standardize"])
+@pytest.mark.parametrize("kind", ["scale", "centre", "standardize"])
 def test_raw_pixels_give_what_the_core_gives_for_normalized_ones(kind, core, train_images):
     model = build.with_preprocessing(core, kind, train_images)
     pixels = np.asarray(train_images[:32], np.float32)
-    mean, deviation = 0, 255
-    if kind == "standardize":
-        mean, deviation = (f(train_images, (0, 1, 2), dtype=np.float64) for f in (np.mean, np.std))
-    normalized = ((pixels - mean) / deviation).astype(np.float32)
-    if kind == "standardize":
+    mean, deviation = (f(train_images, (0, 1, 2), dtype=np.float64) for f in (np.mean, np.std))
+    taken, divided = {"scale": (0, 255), "centre": (mean, 255), "standardize": (mean, deviation)}[
+        kind
+    ]
+    normalized = ((pixels - taken) / divided).astype(np.float32)
+    if kind != "scale":
         assert abs(normalized.mean()) < 0.1
     answers = model.predict(pixels, verbose=0)
     np.testing.assert_allclose(answers, core.predict(normalized, verbose=0), atol=1e-5)
     assert np.ptp(answers, axis=0).max() > 1e-3  # and it is no constant
 
 
-@pytest.mark.parametrize("kind", ["scale", "standardize"])
+@pytest.mark.parametrize("kind", ["scale", "centre", "standardize"])
 def test_preprocessing_and_core_are_one_flat_graph_of_layers(kind, core, train_images):
     model = build.with_preprocessing(core, kind, train_images)
     assert [type(operation) for operation in model.operations] == [
         keras.layers.InputLayer,
-        {"scale": keras.layers.Rescaling, "standardize": keras.layers.Normalization}[kind],
+        keras.layers.Rescaling if kind == "scale" else keras.layers.Normalization,
         *(type(layer) for layer in core.layers[1:]),
     ]
     assert model.input_shape == (None, 8, 8, 1)

@@ -1,6 +1,7 @@
 """Sources: one kind of picture set a file, each a row of `DATASETS`."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,26 +10,60 @@ from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """What a source yields.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A picture as a source has it, not decoded yet.
 
-    `parts` maps "train", "validation" and "test", as far as the source has such a split, or "all",
-    to images `(N, H, W, C)` uint8 and labels `(N,)` int64, indices into `classes`.
+    `where` is how a person finds it: a path below the source's folder, a row, an index. `content`
+    is a file's path, the bytes of a file, or pixels uint8 `(H, W)` or `(H, W, C)`. `split` is the
+    one the source gives it; None leaves it to us.
+    """
+
+    where: str
+    label: int
+    content: str | bytes | Images
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something said of one picture, file or row: why it was set aside, passed over, or noted."""
+
+    where: str
+    reason: str
+
+
+@dataclass
+class Catalog:
+    """What a source holds: its pictures in turn, read once, and remarks on what is none.
+
+    Where `pictures` yields a `Remark`, that picture is set aside for the reason it gives. `pixels`
+    tells that all are pixels already, which may stay in their size and colour; `shape`, height,
+    width and channels of all, where that is known; `listed`, that each was named as a picture, so
+    that none is passed over for what it is. `passed_over` lists what was not taken for a picture,
+    which counts as no harm; `noted`, what was taken as it is but is worth a look. Both are complete
+    once `pictures` has ended.
     """
 
     name: str
     classes: list[str]
-    parts: dict[str, tuple[Images, Labels]]
+    pictures: Iterable[Found | Remark]
+    count: int | None = None
+    pixels: bool = False
+    shape: tuple[int, int, int] | None = None
+    listed: bool = False
+    passed_over: list[Remark] = field(default_factory=list)
+    noted: list[Remark] = field(default_factory=list)
 
 
 class Source(Protocol):
     """A row of `DATASETS`, made from the settings of `ingest`."""
 
-    def files(self) -> list[Path]:
-        """List what it would read; raises `DataError` where that is missing."""
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Name each file it would read, relative to the source; `DataError` where it is missing."""
 
-    def load(self) -> Pictures:
-        """Read it; raises `DataError` naming the file that is wrong."""
+    def catalog(self) -> Catalog:
+        """List its pictures without decoding any; `DataError` names the file that is wrong."""

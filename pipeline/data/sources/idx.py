@@ -2,15 +2,21 @@
 
 import gzip
 import math
+import os
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.sources import Pictures
+from pipeline.data.sources import Catalog, Found, Remark
+from pipeline.data.sources.labels import numbered
+from pipeline.data.sources.places import LARGE, PACKED_AT_MOST, place, printable, require_folder
+from pipeline.data.sources.tfds import Tfds
 from pipeline.errors import DataError
 from pipeline.settings import Ingest
 
@@ -31,93 +37,114 @@ class Idx:
 
     def __init__(self, settings: Ingest) -> None:
         self.fashion = settings.path is None
-        self.folder = settings.path.expanduser() if settings.path else DEBIAN
-        self.classes = list(settings.classes or (FASHION if self.fashion else ()))
+        self.folder = place(settings.path) if settings.path else DEBIAN
+        self.classes = list(map(printable, settings.classes or (FASHION if self.fashion else ())))
+        self.max_pixels = settings.max_pixels
+        self.instead: Tfds | None = None
+        if self.fashion and not self.folder.is_dir():
+            self.instead = Tfds(settings.model_copy(update={"dataset": "tfds:fashion_mnist"}))
 
-    def files(self) -> list[Path]:
-        """List the four files; none where tensorflow-datasets will fetch them."""
-        if self.downloads():
-            return []
-        if not self.folder.is_dir():
-            raise DataError(f"{self.folder}: no such folder; ingest.path names one of IDX files")
-        return [self._find(part, kind) for part in PARTS for kind in ("images", "labels")]
+    def prepare(self) -> None:
+        """Download Fashion-MNIST where it is asked for and not there."""
+        if self.instead:
+            self.instead.prepare()
 
-    def downloads(self) -> bool:
-        """Tell whether the pictures have to come through tensorflow-datasets."""
-        return self.fashion and not self.folder.is_dir()
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Name the four files, or those that tensorflow-datasets has."""
+        if self.instead:
+            yield from self.instead.files()
+            return
+        require_folder(self.folder, "ingest.path names one of IDX files")
+        for part in PARTS:
+            for kind in ("images", "labels"):
+                path = self._find(part, kind)
+                yield path.name, path
 
-    def load(self) -> Pictures:
-        """Read train and test as the files give them."""
-        name = "fashion_mnist" if self.fashion else self.folder.resolve().name
-        parts = _download(name) if self.downloads() else {part: self._read(part) for part in PARTS}
-        highest = max(int(labels.max(initial=0)) for _, labels in parts.values())
-        classes = self.classes or [str(number) for number in range(highest + 1)]
-        if highest >= len(classes):
-            raise DataError(
-                f"{self.folder}: label {highest}, but ingest.classes names {len(classes)} classes"
-            )
-        return Pictures(name, classes, parts)
+    def catalog(self) -> Catalog:
+        """Read all labels, and the headers of the images."""
+        if self.instead:
+            return self.instead.catalog()
+        read = {part: read_labels(self._find(part, "labels")) for part in PARTS}
+        classes, labels = numbered(read, self.classes, self.folder)
+        name = "fashion_mnist" if self.fashion else printable(self.folder.resolve().name)
+        count = sum(map(len, labels.values()))
+        return Catalog(name, classes, self._pictures(labels), count, pixels=True)
 
     def _find(self, part: str, kind: str) -> Path:
         stem = f"{PARTS[part]}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
         for path in (self.folder / f"{stem}.gz", self.folder / stem):
-            if path.is_file():
+            if os.path.isfile(path):  # noqa: PTH113  # Path's own raises where it may not look
                 return path
         raise DataError(f"{self.folder / stem}[.gz]: no such file")
 
-    def _read(self, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        images_file, labels_file = self._find(part, "images"), self._find(part, "labels")
-        images, labels = read_idx(images_file, 3), read_idx(labels_file, 1)
-        if len(images) != len(labels):
-            raise DataError(
-                f"{labels_file}: {len(labels)} labels, {len(images)} pictures in {images_file.name}"
-            )
-        return images[..., None], labels.astype(np.int64)
+    def _pictures(self, labels: dict[str, NDArray[np.int64]]) -> Iterator[Found | Remark]:
+        for part, found in labels.items():
+            path = self._find(part, "images")
+            with _content(path, 3) as (stream, (count, height, width)):
+                if count != len(found):
+                    raise DataError(
+                        f"{self._find(part, 'labels')}: {len(found)} labels, "
+                        f"{count} pictures in {path.name}"
+                    )
+                if height * width > self.max_pixels:
+                    raise DataError(
+                        f"{path}: its header announces pictures of {height} x {width} pixels, more "
+                        f"than ingest.max_pixels ({self.max_pixels:,})"
+                    )
+                for row, label in enumerate(found.tolist()):
+                    pixels = np.frombuffer(stream.read(height * width), np.uint8)
+                    if pixels.size < height * width:
+                        raise DataError(
+                            f"{path}: header announces {count} pictures, it ends in number {row}"
+                        )
+                    yield Found(f"{part}[{row}]", label, pixels.reshape(height, width), part)
+                if stream.read(1):
+                    raise DataError(f"{path}: goes on after the {count} pictures of its header")
 
 
-def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes with so many dimensions.
+def read_labels(path: Path) -> NDArray[np.uint8]:
+    """Read an IDX file of one dimension of unsigned bytes.
 
     Raises:
         DataError: naming the file, for a wrong magic number or a length its header denies.
     """
+    with _content(path, 1) as (stream, (count,)):
+        content = stream.read(count + 1)
+    if len(content) != count:
+        follow = f"{len(content)}" if len(content) < count else "more"
+        raise DataError(f"{path}: header announces {count} labels, {follow} follow")
+    return np.frombuffer(content, np.uint8)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+@contextmanager
+def _content(path: Path, dimensions: int) -> Iterator[tuple[IO[bytes], tuple[int, ...]]]:
+    """Open an IDX file behind its header, and give the shape that announces."""
     try:
-        raw = path.read_bytes()
-        content = gzip.decompress(raw) if path.suffix == ".gz" else raw
+        with _opened(path) as stream:
+            head = stream.read(4 + 4 * dimensions)
+            if len(head) < 4 + 4 * dimensions:
+                raise DataError(f"{path}: {len(head)} bytes are too few for an IDX header")
+            magic, *shape = struct.unpack(f">{dimensions + 1}I", head)
+            expected = UNSIGNED_BYTE << 8 | dimensions
+            if magic != expected:
+                raise DataError(
+                    f"{path}: magic number {magic:#010x}, expected {expected:#010x} "
+                    f"(IDX, unsigned bytes, {dimensions} dimensions)"
+                )
+            if math.prod(shape[1:]) == 0:
+                raise DataError(f"{path}: its header announces pictures of {shape[1:]} pixels")
+            _require_room(path, math.prod(shape))
+            yield stream, tuple(shape)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    head = 4 + 4 * dimensions
-    if len(content) < head:
-        raise DataError(f"{path}: {len(content)} bytes are too few for an IDX header")
-    magic, *shape = struct.unpack(f">{dimensions + 1}I", content[:head])
-    expected = UNSIGNED_BYTE << 8 | dimensions
-    if magic != expected:
-        raise DataError(
-            f"{path}: magic number {magic:#010x}, expected {expected:#010x} "
-            f"(IDX, unsigned bytes, {dimensions} dimensions)"
-        )
-    if len(content) - head != math.prod(shape):
-        raise DataError(
-            f"{path}: header announces {math.prod(shape)} bytes, {len(content) - head} follow"
-        )
-    return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 
 
-def _download(name: str) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Fetch a data set through tensorflow-datasets, and read it as a stream into whole arrays."""
-    import tensorflow_datasets as tfds
-
-    try:
-        loaded: Any = tfds.load(name, split=list(PARTS), as_supervised=True)
-    except Exception as error:  # tfds raises whatever its transport raises
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{name}: not at {DEBIAN}, and tensorflow-datasets cannot fetch it ({reason}); install "
-            f"Debian's dataset-fashion-mnist, or give ingest.path a folder of IDX files"
-        ) from error
-    parts = {}
-    for part, stream in zip(PARTS, loaded, strict=True):
-        batches = list(tfds.as_numpy(stream.batch(1024)))
-        images, labels = (np.concatenate(column) for column in zip(*batches, strict=True))
-        parts[part] = (images, labels.astype(np.int64))
-    return parts
+def _require_room(path: Path, announced: int) -> None:
+    """Refuse a header that announces more than such a file can hold, before it is believed."""
+    size = path.stat().st_size
+    if announced > max(LARGE, size * (PACKED_AT_MOST if path.suffix == ".gz" else 1)):
+        raise DataError(f"{path}: header announces {announced:,} bytes, the file has {size:,}")

@@ -1,0 +1,21 @@
+"""Where figures stand."""
+
+from pipeline.show import figures, places
+from pipeline.show.places import figures_by_place
+
+
+def test_every_figure_that_can_be_drawn_is_listed_with_its_place():
+    drawn = set(figures.__all__) - {"save", "sheet_classes"}
+    assert set(places.FIGURES) == drawn
+    listed = {picture.file for picture in places.listed()}
+    assert listed == {f"{name}.png" for name in drawn - {"contact_sheet"}}
+
+
+def test_contact_sheets_are_known_by_the_first_part_of_their_name(make):
+    sheets = [places.sheet(number, "<b>") for number in (0, 42, 1234)]
+    assert [sheet.file[14:] for sheet in sheets] == ["000.png", "042.png", "1234.png"]
+    stray = sheets[0].model_copy(update={"file": "stray.png"})
+    found = figures_by_place(make(figures=[*sheets, stray, *places.listed()]))
+    assert found["sheets"] == sheets
+    assert found["more"] == [stray]
+    assert [figure.file for figure in found["intake"]] == ["class_balance.png", "data_spread.png"]

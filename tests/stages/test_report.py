@@ -1,0 +1,130 @@
+"""The stage report on folders as the other stages leave them."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from pipeline.fit.history import write_history
+from pipeline.settings import Report as Settings
+from pipeline.show.audit import Audit
+from pipeline.stages import report
+
+CLASSES = ["<b>zero</b>", "one\ntwo", "$x_2$"]
+COUNTS = [9, 14, 30]
+
+
+def write(folder, name, content):
+    (folder / name).write_text(json.dumps(content), encoding="utf-8")
+
+
+def measured(name, size, latency_ratio):
+    return {
+        "name": name, "file": f"tflite/{name}.tflite", "bytes": size, "gzip_bytes": size,
+        "macs": 9, "accuracy": 0.9, "accuracy_ci95": [0.8, 0.95], "validation_accuracy": 0.9,
+        "drop_pp": 0.0, "latency_ratio": latency_ratio,
+        "ops": {"int8": 3, "float32": 0, "other": 0},
+        "latency_us": {"p50": 9.0, "p90": 9.0, "p99": 9.0, "threads": 1, "runs": 5},
+    }  # fmt: skip
+
+
+def audit():
+    classes = [
+        {"name": name, "train": count, "validation": 2, "test": 3,
+         "brightness_mean": 80.0, "brightness_sd": 9.0}
+        for name, count in zip(CLASSES, COUNTS, strict=True)
+    ]  # fmt: skip
+    side = {"min": 8, "median": 8, "max": 8}
+    return {
+        "found": 70, "bad_fraction": 2 / 70, "imbalance": 2.5, "classes": classes,
+        "quarantined": [{"where": "a/1.png", "reason": "is empty"}] * 2,
+        "duplicates": {"groups": 0, "extra": 0, "across_splits": 0, "dropped": 0},
+        "near_duplicates": {"pairs": 0, "across_splits": 0, "rms": 2.0, "complete": True},
+        "sizes": {"width": side, "height": side, "distinct": 1,
+                  "most": [{"width": 8, "height": 8, "count": 68}]},
+        "brightness": {"mean": 80, "sd": 9, "min": 50, "max": 99, "histogram": [0, 68, 0, 0]},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """What the stages before it leave, as far as the report reads it; no test split is there."""
+    folders = {}
+    for step in ("ingest", "augment", "build", "train", "evaluate", "benchmark"):
+        folders[step] = tmp_path / step
+        (folders[step] / "figures").mkdir(parents=True)
+        metrics = {"params": 90, "epochs": 2, "best_epoch": 2}
+        manifest = {"key": step, "digest": f"digest of {step}", "seconds": 1.5, "metrics": metrics}
+        write(folders[step], "manifest.json", manifest)
+    data = load_digits()
+    rows = np.concatenate([np.flatnonzero(data.target == k)[:n] for k, n in enumerate(COUNTS)])
+    images = np.round(data.images[rows] * 255 / 16).astype(np.uint8)[..., None]
+    np.save(folders["ingest"] / "train_images.npy", images)
+    np.save(folders["ingest"] / "train_labels.npy", data.target[rows].astype(np.int64))
+    splits = {"train": sum(COUNTS), "validation": 6, "test": 9, "quarantined": 2}
+    known = {"name": "odd", "classes": CLASSES, "shape": [8, 8, 1], **splits}
+    write(folders["ingest"], "dataset.json", known)
+    write(folders["ingest"], "audit.json", audit())
+    write(folders["augment"], "policy.json", [])
+    score = {"precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 3}
+    per_class = [{"class": name, **score} for name in CLASSES]
+    evaluation = {"split": "test", "correct": 8, "accuracy": 0.9, "accuracy_ci95": [0.8, 0.95]}
+    write(folders["evaluate"], "evaluation.json", evaluation | {"per_class": per_class})
+    write_history(folders["train"], {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5]})
+    rows = [measured("float32", 400, 1.0), measured("int8", 100, 0.5)]
+    write(folders["benchmark"], "benchmark.json", {"machine": {"cpu": "x"}, "variants": rows})
+    for stage, names in (
+        ("augment", ["augmentation_preview"]),
+        ("evaluate", ["training_curves", "confusion_matrix", "wrong_pictures", "least_sure",
+                      "probability_bars"]),
+    ):  # fmt: skip
+        for name in names:
+            Image.new("RGB", (4, 4)).save(folders[stage] / "figures" / f"{name}.png")
+    return folders
+
+
+@pytest.fixture
+def done(inputs, tmp_path):
+    """The folder of the report, and what the stage said."""
+    out = tmp_path / "report"
+    out.mkdir()
+    settings = Settings(
+        config={"name": "odd", "build": {"model": "small_cnn"}, "train": {"class_weights": "none"},
+                "variants": ["float32", "int8", "prune+int8"]},
+        problems={"prune+int8": {"status": "failed", "reason": "out of luck"}},
+    )  # fmt: skip
+    said = report.run(settings, inputs, out)
+    return out, said
+
+
+def test_the_report_holds_the_audit_and_says_what_no_one_should_miss(done):
+    out, said = done
+    written = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert Audit.model_validate(written["dataset"]["audit"]) == Audit.model_validate(audit())
+    assert written["notes"] == ["2 pictures were set aside (2.86 % of those found)."]
+    assert written["dataset"]["digest"] == "digest of ingest"
+    assert said == {"recommended": "int8"}
+
+
+def test_the_report_puts_together_what_the_stages_left(done):
+    written = json.loads((done[0] / "report.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row["status"] for row in written["variants"]}
+    assert rows == {"float32": "ok", "int8": "ok", "prune+int8": "failed"}
+    assert written["model"] == {"name": "small_cnn", "params": 90, "macs": 9}
+    assert written["training"]["history"]["val_loss"] == [2.0, 1.5]
+    assert "correct" not in written["evaluation"]
+    assert written["seconds"] == 9
+    assert written["stages"][0] == {"name": "ingest", "key": "ingest", "seconds": 1.5}
+
+
+def test_every_figure_that_is_listed_is_drawn_and_no_other(done):
+    out, _ = done
+    written = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    listed = {figure["file"] for figure in written["figures"]}
+    assert listed == {path.name for path in (out / "figures").iterdir()}
+    assert {f"contact_sheet-00{number}.png" for number in range(3)} < listed
+    assert {"class_balance.png", "data_spread.png"} < listed
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="figure-{file}"' in page for file in listed)
