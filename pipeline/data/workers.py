@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -26,6 +27,9 @@ from pipeline.data.sources import Found
 CHUNK = 16  # pictures handed to a process at once
 AHEAD = 4  # chunks under way, for each process
 IDLE = 10  # seconds after which a process with nothing to do ends
+warnings.filterwarnings(  # one ends just as it is handed a job: the pool starts another for it
+    "ignore", "A worker stopped while some jobs were given to the executor", UserWarning
+)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # for each of them
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names, from its malloc.h

@@ -202,3 +202,10 @@ next(decoded(pictures(), Rules.of(Ingest(), files=True), wait, processes=2))
         started.kill()
     ended, left = psutil.wait_procs([psutil.Process(k) for k in kids if psutil.pid_exists(k)], 10)
     assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE], ended
+
+
+def test_a_process_that_ends_for_idleness_as_work_comes_loses_nothing(monkeypatch):
+    monkeypatch.setattr(workers, "IDLE", 0.02)
+    for pause in np.linspace(0.005, 0.04, 25):
+        time.sleep(pause)
+        assert numbers(decoded(numbered(40), RULES, processes=2)) == expected(40)

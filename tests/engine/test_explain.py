@@ -115,7 +115,8 @@ from pipeline.fingerprint import FileMemo
 from pipeline.plan import Plan
 from pipeline.store import Entry, Store
 from pathlib import Path
-plan = Plan(Config.load(overrides=[{policy!r}]), Store(Path("none")), FileMemo(Path("none")))
+memo = FileMemo(Path({str(project / "memo")!r}))
+plan = Plan(Config.load(overrides=[{policy!r}]), Store(Path("none")), memo)
 entry = Entry(Path("none"), {{"files": {{}}, "digest": ""}})
 for step in plan.steps:
     entries = {{source: entry for source in step.inputs.values()}}
