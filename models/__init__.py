@@ -1,7 +1,9 @@
-"""One architecture a file: a core from normalized images to class probabilities.
+"""One paper a file: a core from normalized images to class probabilities.
 
 `MODELS["lenet5"](input_shape, classes, **options)` imports `models/lenet5.py` when it is called
-for, so that listing the table costs nothing.
+for, so that listing the table costs nothing. `CHECKS` names, for networks whose options need more
+than a comparison of types, a function that imports no Keras, takes the options by keyword and
+raises `ConfigError`.
 """
 
 from pipeline.lazy import LazyTable
@@ -13,3 +15,5 @@ MODELS = LazyTable(
         "lenet5": "models.lenet5:lenet5",
     },
 )
+
+CHECKS = LazyTable("check", {})

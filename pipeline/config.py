@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from models import MODELS
+from models import CHECKS, MODELS
 from pipeline import recipe as recipes
 from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
 from pipeline.errors import ConfigError
@@ -31,6 +31,7 @@ from pipeline.settings import (
 )
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
+TAKEN_AS: Mapping[type, tuple[type, ...]] = {float: (float, int), tuple: (tuple, list)}
 DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
 
 
@@ -175,18 +176,24 @@ def _writable(value: Any) -> Any:
 
 def _check_options(build: Build) -> None:
     """Compare the extra keys of `build` with the options of the network they are meant for."""
-    options = MODELS.function(build.model).defaults
+    described = MODELS.function(build.model)
+    options, choices = described.defaults, described.choices
     for key, value in (build.model_extra or {}).items():
         if key not in options:
             known = nearest(key, {*options, *Build.model_fields} - Build.given)
             raise ConfigError(
                 f"build.{key}: unknown setting, nor does {build.model} take it: {known}"
             )
+        if key in choices and value not in choices[key]:
+            known = ", ".join(map(str, choices[key]))
+            raise ConfigError(f"build.{key}: {build.model} takes {known} here, not {value!r}")
         wanted = type(options[key])
-        if options[key] is not None and type(value) is not wanted:
+        if options[key] is not None and type(value) not in TAKEN_AS.get(wanted, (wanted,)):
             raise ConfigError(
                 f"build.{key}: {build.model} takes {wanted.__name__} here, not {value!r}"
             )
+    if build.model in CHECKS:
+        CHECKS[build.model](**options | (build.model_extra or {}))
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -65,30 +65,68 @@ class LazyTable(Mapping[str, Any]):
 
 
 class Signature:
-    """What a function's `def` says of itself: first line of its docstring, keyword defaults."""
+    """What a function's `def` says of itself: first line of its docstring, keyword defaults.
+
+    A name may also stand for `partial(function, key=value)`: it is described as that function is,
+    without the arguments the partial settles.
+    """
 
     def __init__(self, file: Path, name: str) -> None:
         self.file, self.name = file, name
 
     @cached_property
-    def _definition(self) -> ast.FunctionDef:
-        for node in ast.parse(self.file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name == self.name:
-                return node
+    def _definition(self) -> tuple[ast.FunctionDef, frozenset[str]]:
+        body = ast.parse(self.file.read_text(encoding="utf-8")).body
+        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+        if self.name in functions:
+            return functions[self.name], frozenset()
+        for node in body:
+            match node:
+                case ast.Assign(
+                    [ast.Name(name)], ast.Call(ast.Name("partial"), [ast.Name(function)], settled)
+                ) if name == self.name and function in functions:
+                    return functions[function], frozenset(word.arg or "" for word in settled)
         raise ConfigError(f"{self.file}: no function {self.name!r} at its top level")
+
+    @property
+    def text(self) -> str:
+        """The docstring, without its indentation."""
+        return ast.get_docstring(self._definition[0]) or ""
 
     @property
     def summary(self) -> str:
         """First line of the docstring."""
-        return (ast.get_docstring(self._definition) or "").partition("\n")[0]
+        return self.text.partition("\n")[0]
 
     @property
     def defaults(self) -> dict[str, Any]:
         """Arguments that have a literal default, with it: the options a user may set."""
-        args = self._definition.args
+        return {arg.arg: ast.literal_eval(value) for arg, value in self._options()}
+
+    @property
+    def choices(self) -> dict[str, tuple[Any, ...]]:
+        """What an option annotated as `Literal[...]` may be, for those that are."""
+        return {
+            arg.arg: _members(arg.annotation.slice)
+            for arg, _ in self._options()
+            if isinstance(arg.annotation, ast.Subscript)
+            and isinstance(arg.annotation.value, ast.Name)
+            and arg.annotation.value.id == "Literal"
+        }
+
+    def _options(self) -> list[tuple[ast.arg, ast.expr]]:
+        definition, settled = self._definition
+        args = definition.args
         positional = args.args[len(args.args) - len(args.defaults) :]
         pairs = [
             *zip(positional, args.defaults, strict=True),
             *zip(args.kwonlyargs, args.kw_defaults, strict=True),
         ]
-        return {arg.arg: ast.literal_eval(value) for arg, value in pairs if value is not None}
+        return [
+            (arg, value) for arg, value in pairs if value is not None and arg.arg not in settled
+        ]
+
+
+def _members(choices: ast.expr) -> tuple[Any, ...]:
+    members = ast.literal_eval(choices)
+    return members if isinstance(members, tuple) else (members,)

@@ -80,3 +80,19 @@ def test_the_nearest_name_or_all_of_them(word, known, said):
 
 def test_a_reference_is_loaded():
     assert load("pipeline.lazy:load") is load
+
+
+def test_a_partial_is_described_as_its_function_without_what_it_settles(tmp_path):
+    (tmp_path / "nets.py").write_text(
+        "from functools import partial\nfrom typing import Literal\n\n"
+        'def net(shape, depth, width=1.0, stem: Literal["auto", "small"] = "auto", name="net"):\n'
+        '    """Say what it is."""\n\n'
+        'net18 = partial(net, depth=18, name="net18")\n'
+        "other = sorted(net)\n"
+    )
+    described = Signature(tmp_path / "nets.py", "net18")
+    assert described.summary == "Say what it is."
+    assert described.defaults == {"width": 1.0, "stem": "auto"}
+    assert described.choices == {"stem": ("auto", "small")}
+    with pytest.raises(ConfigError, match="no function 'other' at its top level"):
+        Signature(tmp_path / "nets.py", "other").defaults  # noqa: B018

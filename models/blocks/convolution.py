@@ -1,0 +1,40 @@
+"""The unit of most networks: convolution, normalization, activation."""
+
+from typing import Any
+
+from keras import layers
+
+from models.blocks.activation import activate
+from models.blocks.normalization import normalize
+
+
+def convolve(
+    x: Any,
+    channels: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    normalization: str = "batch",
+    activation: str = "relu",
+    **others: Any,
+) -> Any:
+    """Convolve `(B, H, W, C)` to `channels`, normalize, activate.
+
+    There is a bias where nothing normalizes it away, and padding to the same size; `others` are
+    arguments of `Conv2D` that say otherwise. Kernels start as He et al. propose for rectifiers
+    (2015).
+    """
+    usual = {"use_bias": normalization == "none", "kernel_initializer": "he_normal"}
+    settings = {"padding": "same"} | usual | others
+    x = layers.Conv2D(channels, kernel, stride, **settings)(x)
+    return activate(normalize(x, normalization), activation)
+
+
+def convolve_depthwise(
+    x: Any, stride: int = 1, *, normalization: str = "batch", activation: str = "relu6"
+) -> Any:
+    """Convolve each channel of `(B, H, W, C)` by a 3x3 kernel of its own, normalize, activate."""
+    x = layers.DepthwiseConv2D(
+        3, stride, padding="same", use_bias=False, depthwise_initializer="he_normal"
+    )(x)
+    return activate(normalize(x, normalization), activation)
