@@ -1,11 +1,15 @@
 """LeNet-5: the network that read handwritten digits on cheques."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
 
 def lenet5(
-    input_shape: tuple[int, int, int], classes: int, activation: str = "sigmoid"
+    input_shape: tuple[int, int, int],
+    classes: int,
+    activation: Literal["sigmoid", "tanh", "relu"] = "sigmoid",
 ) -> keras.Model:
     """Map normalized images `(B, H, W, C)` to class probabilities `(B, classes)`.
 
