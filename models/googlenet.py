@@ -38,7 +38,7 @@ def googlenet(
     pools between them, global average pooling, dropout, one dense layer. 6,998,552 parameters at
     224x224x3 with 1,000 classes: table 1 of the paper, without its auxiliary classifiers.
 
-    `small` pictures (under 64 pixels) meet a 3x3/1 in place of b1, no pool after b2.
+    `small` pictures (under 64 pixels) meet a 3x3/1 convolution in place of b1.
     `normalization="batch"` is that of its successor (Ioffe and Szegedy, 2015).
 
     Source: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich, "Going
@@ -53,9 +53,8 @@ def googlenet(
 
     x = unit(images, 64, 3) if small else _pool(unit(images, 64, 7, 2))
     x = unit(unit(x, 64, 1), 192, 3)
-    x = _pool(x) if not small else x
-    for number, stage in enumerate(STAGES):
-        x = _pool(x) if number else x
+    for stage in STAGES:
+        x = _pool(x)
         for channels in stage:
             x = _inception(x, channels, unit)
     x = drop(layers.GlobalAveragePooling2D()(x), dropout)

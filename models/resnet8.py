@@ -24,7 +24,7 @@ def resnet8(
     Source: Banbury, Reddi, Torelli, Holleman, et al., "MLPerf Tiny benchmark", 2021, and its
     reference code. Global average pooling stands where that pools 8x8, the whole map at 32x32.
     """
-    settings = {"use_bias": True, "kernel_regularizer": penalty(l2=l2)}
+    settings: dict[str, Any] = {"use_bias": True, "kernel_regularizer": penalty(l2=l2)}
     images = keras.Input(input_shape, name="images")
     x = convolve(images, width, 3, **settings)
     for stage in range(3):

@@ -9,24 +9,85 @@ import pytest
 
 from models import MODELS
 from pipeline.compress.formats import FORMATS
+from pipeline.compress.legacy import check_parity, mirror
 from pipeline.errors import ConfigError
 from pipeline.fit import session
 from pipeline.fit.files import load_model, save_model
+from pipeline.measure.flatbuffer import inspect as inspect_file
 from pipeline.measure.litert import LiteRT
+from pipeline.settings import Build
+from pipeline.stages.build import make_core, with_preprocessing
 
 ROOT = Path(__file__).parent.parent.parent
 EVERY = pytest.mark.parametrize("name", MODELS)
 SHAPES = pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)], ids=str)
+
+# The same networks, thin enough to be tried out in seconds.
+THIN = {
+    "small_cnn": {"width": 8},
+    "mlp": {"width": 32},
+    "deep_mlp": {"width": 64},
+    "simple_cnn": {"width": 8, "dense": 32},
+    "cnn_dnn": {"width": 8},
+    "densenet121": {"growth": 8, "depths": [2, 3, 3, 2]},
+    **{key: {"width": 0.125} for key in ("alexnet", "vgg11", "vgg13", "vgg16", "vgg19")},
+    **{key: {"width": 0.25} for key in ("nin", "googlenet")},
+    **{key: {"width": 0.125} for key in ("resnet18", "resnet34", "resnet50")},
+    **{key: {"width": 0.25} for key in ("mobilenet_v1", "mobilenet_v2")},
+}
+
+# Trainable parameters of the forms the papers and textbooks count, as each docstring cites them.
+GRAY, COLOUR, IMAGENET = ((28, 28, 1), 10), ((32, 32, 3), 10), ((224, 224, 3), 1000)
+FORMS = [
+    ("small_cnn", *GRAY, {}, 94_186),
+    ("mlp", *GRAY, {}, 101_770),
+    ("deep_mlp", *GRAY, {}, 567_434),
+    ("simple_cnn", *GRAY, {}, 121_930),
+    ("lenet5", *GRAY, {}, 61_706),
+    ("cnn_dnn", *COLOUR, {}, 1_307_850),
+    ("nin", (224, 224, 1), 10, {}, 1_992_166),
+    ("googlenet", *IMAGENET, {}, 6_998_552),
+    ("resnet8", *COLOUR, {}, 78_186),
+    ("resnet18", *IMAGENET, {}, 11_689_512),
+    ("resnet34", *IMAGENET, {}, 21_797_672),
+    ("resnet50", *IMAGENET, {}, 25_557_032),
+    ("densenet121", *IMAGENET, {}, 7_978_856),
+    ("densenet121", *COLOUR, {"growth": 12, "depths": [16, 16, 16]}, 769_162),
+    ("mobilenet_v1", *IMAGENET, {}, 4_231_976),
+    ("mobilenet_v2", *IMAGENET, {}, 3_504_872),
+]
+LARGE = [
+    ("alexnet", (227, 227, 3), 1000, {}, 62_378_344),
+    ("alexnet", (227, 227, 3), 1000, {"groups": 2}, 60_965_224),
+    ("alexnet", (224, 224, 1), 10, {}, 46_764_746),
+    ("vgg11", *IMAGENET, {}, 132_863_336),
+    ("vgg13", *IMAGENET, {}, 133_047_848),
+    ("vgg16", *IMAGENET, {}, 138_357_544),
+    ("vgg19", *IMAGENET, {}, 143_667_240),
+]
+ALL_FORMS = [*FORMS, *(pytest.param(*form, marks=pytest.mark.slow) for form in LARGE)]
 
 
 def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
+def small(name, shape, classes):
+    session.begin(0)
+    return MODELS[name](shape, classes, **THIN.get(name, {}))
+
+
+@pytest.fixture(scope="module")
+def pictures(digits):
+    """256 digits enlarged to 28x28: images uint8 (256, 28, 28, 1), labels int64."""
+    large = digits[0][:256].repeat(3, axis=1).repeat(3, axis=2)
+    return np.pad(large, ((0, 0), (2, 2), (2, 2), (0, 0))), digits[1][:256]
+
+
 @SHAPES
 @EVERY
 def test_every_model_maps_pictures_to_probabilities(name, shape):
-    model = MODELS[name](shape, 7)
+    model = small(name, shape, 7)
     images = np.random.default_rng(0).uniform(size=(3, *shape)).astype(np.float32)
     probabilities = model.predict(images, verbose=0)
     assert model.input_shape == (None, *shape)
@@ -38,28 +99,65 @@ def test_every_model_maps_pictures_to_probabilities(name, shape):
 
 
 @EVERY
-def test_every_model_learns_and_reaches_a_pocket(name, digits, tmp_path):
-    images, labels = digits[0][:256], digits[1][:256]
+def test_every_model_learns_and_reaches_a_pocket(name, pictures, tmp_path):
+    reaches_a_pocket(small(name, (28, 28, 1), 10), *pictures, tmp_path)
+
+
+@pytest.mark.slow
+@EVERY
+def test_every_model_at_its_full_width_reaches_a_pocket(name, pictures, tmp_path):
+    reaches_a_pocket(MODELS[name]((28, 28, 1), 10), *pictures, tmp_path)
+
+
+@pytest.mark.slow
+@EVERY
+def test_every_model_at_its_full_width_takes_small_pictures_in_colour(name):
+    assert MODELS[name]((32, 32, 3), 10).output_shape == (None, 10)
+
+
+def reaches_a_pocket(core, images, labels, folder):
+    """Train, save, load, mirror and convert a network on real pictures, comparing at each step."""
+    model = with_preprocessing(core, "scale", images)
+    rate = min(0.01, 30 / np.sqrt(trainable(core)))  # deeper and wider ones take smaller steps
+    model.compile(
+        keras.optimizers.Adam(rate / 10), "sparse_categorical_crossentropy", jit_compile=False
+    )
     pixels = images.astype(np.float32)
-    session.begin(0)
-    model = MODELS[name]((8, 8, 1), 10)
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    losses = [model.train_on_batch(pixels / 255, labels) for _ in range(12)]
+    losses = [model.train_on_batch(pixels, labels) for _ in range(12)]
     assert min(losses[-3:]) < 0.97 * losses[0]
 
-    save_model(model, tmp_path / "model.keras")
+    save_model(model, folder / "model.keras")
     expected = model.predict(pixels, verbose=0)
-    assert np.array_equal(load_model(tmp_path / "model.keras").predict(pixels, verbose=0), expected)
+    assert np.array_equal(load_model(folder / "model.keras").predict(pixels, verbose=0), expected)
+    assert check_parity(model, mirror(model), pixels[:32]) == 0
 
-    (tmp_path / "model.tflite").write_bytes(FORMATS["int8"](model, images[:64], "uint8"))
-    answers = LiteRT(tmp_path / "model.tflite").predict(images)
-    assert np.abs(answers - expected).mean() < 0.02
+    (folder / "float32.tflite").write_bytes(FORMATS["float32"](model, images[:32], "uint8"))
+    same = LiteRT(folder / "float32.tflite").predict(pixels[:32])
+    assert np.abs(same - expected[:32]).max() < 1e-4
+
+    (folder / "int8.tflite").write_bytes(FORMATS["int8"](model, images[:32], "uint8"))
+    ops = inspect_file(folder / "int8.tflite").ops
+    assert ops["float32"] == ops["other"] == 0 < ops["int8"]
+    close = LiteRT(folder / "int8.tflite").predict(images)
+    assert np.abs(close - expected).mean() < 0.02
 
 
-@pytest.mark.parametrize(("name", "count"), [("small_cnn", 94_186), ("lenet5", 61_706)])
-def test_parameters_are_as_many_as_the_docstring_says(name, count):
-    assert trainable(MODELS[name]((28, 28, 1), 10)) == count
-    assert f"{count:,}" in inspect.getdoc(MODELS[name])
+@pytest.mark.parametrize(("name", "shape", "classes", "options", "count"), ALL_FORMS)
+def test_parameters_are_as_many_as_the_source_has(name, shape, classes, options, count):
+    assert trainable(MODELS[name](shape, classes, **options)) == count
+    assert f"{count:,}" in MODELS.function(name).text
+
+
+def test_every_model_of_a_paper_is_counted_and_cites_it():
+    assert {form[0] for form in [*FORMS, *LARGE]} == set(MODELS)
+    for name in set(MODELS) - {"small_cnn"}:
+        assert "Source: " in MODELS.function(name).text
+
+
+def test_resnet8_has_the_kernels_of_mlperf_tiny():
+    weights = MODELS["resnet8"]((32, 32, 3), 10).weights
+    kernels = [weight for weight in weights if weight.name == "kernel"]
+    assert sum(int(np.prod(kernel.shape)) for kernel in kernels) == 77_360
 
 
 @EVERY
@@ -67,10 +165,27 @@ def test_options_are_given_by_keyword_and_known_without_importing(name):
     parameters = inspect.signature(MODELS[name]).parameters
     said = MODELS.function(name).defaults
     assert list(parameters)[:2] == ["input_shape", "classes"]
-    assert said == {key: parameters[key].default for key in list(parameters)[2:]}
-    spelled_out = MODELS[name]((8, 8, 1), 10, **said)
-    assert trainable(spelled_out) == trainable(MODELS[name]((8, 8, 1), 10))
-    assert MODELS.function(name).summary == inspect.getdoc(MODELS[name]).splitlines()[0]
+    assert said == {
+        key: one.default
+        for key, one in parameters.items()
+        if one.default is not inspect.Parameter.empty and key in said
+    }
+    spelled_out = MODELS[name]((28, 28, 1), 10, **said | THIN.get(name, {}))
+    assert trainable(spelled_out) == trainable(small(name, (28, 28, 1), 10))
+    described = getattr(MODELS[name], "func", MODELS[name])
+    assert MODELS.function(name).text == inspect.getdoc(described)
+
+
+@pytest.mark.parametrize("name", [name for name in THIN if "width" in THIN[name]])
+def test_a_width_makes_a_network_thinner(name):
+    options = MODELS.function(name).defaults
+    halved = options["width"] / 2 if isinstance(options["width"], float) else options["width"] // 2
+    thin, thinner = (
+        trainable(MODELS[name]((28, 28, 1), 10, **THIN[name] | {"width": width}))
+        for width in (THIN[name]["width"], THIN[name]["width"] * 3)
+    )
+    assert thin < thinner / 2
+    assert halved < options["width"]
 
 
 def test_options_of_small_cnn_change_it():
@@ -84,6 +199,49 @@ def test_options_of_small_cnn_change_it():
 def test_lenet5_takes_another_activation():
     relu = MODELS["lenet5"]((28, 28, 1), 10, activation="relu")
     assert relu.layers[1].activation is keras.activations.relu
+
+
+@pytest.mark.parametrize("kind", ["batch", "layer", "group", "instance"])
+@pytest.mark.parametrize("name", ["vgg11", "nin", "googlenet", "cnn_dnn"])
+def test_a_network_without_normalization_takes_any(name, kind):
+    plain = small(name, (28, 28, 1), 10)
+    model = MODELS[name]((28, 28, 1), 10, **THIN[name], normalization=kind)
+    added = len(model.layers) - len(plain.layers)
+    assert added == sum("normalization" in layer.name for layer in model.layers)
+    assert added >= 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["alexnet", "nin", "googlenet", "resnet18", "densenet121", "mobilenet_v1", "mobilenet_v2"],
+)
+def test_a_small_picture_meets_a_gentler_stem_unless_told_otherwise(name):
+    def last_maps(size, stem):
+        model = MODELS[name]((size, size, 3), 10, **THIN[name], stem=stem)
+        maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
+        return maps[-1][1]
+
+    assert last_maps(32, "auto") == last_maps(32, "small") > 1
+    assert last_maps(64, "auto") == last_maps(64, "paper") < last_maps(64, "small")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("alexnet", {"stem": "paper"}, "alexnet at (28, 28, 1): "),
+        ("nin", {"stem": "paper"}, "nin at (28, 28, 1): "),
+        ("vgg11", {"width": 0}, "vgg11 at (28, 28, 1): width 0: a multiplier above 0"),
+        ("vgg11", {"width": -0.5}, "vgg11 at (28, 28, 1): width -0.5: a multiplier above 0"),
+        ("densenet121", {"depths": [-1]}, "densenet121 at (28, 28, 1): "),
+        ("deep_mlp", {"dropout": 1.5}, "deep_mlp at (28, 28, 1): "),
+        ("small_cnn", {"width": 0}, "small_cnn at (28, 28, 1): "),
+    ],
+)
+def test_what_a_network_cannot_do_is_one_line_that_names_it(name, options, message):
+    with pytest.raises(ConfigError) as caught:
+        make_core(Build(model=name, **options), (28, 28, 1), 10)
+    assert str(caught.value).startswith(f"build: {message}")
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_model_is_named_with_the_nearest():
