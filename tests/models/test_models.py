@@ -132,7 +132,7 @@ def reaches_a_pocket(core, images, labels, folder):
     assert check_parity(model, mirror(model), pixels[:32]) == 0
 
     (folder / "float32.tflite").write_bytes(FORMATS["float32"](model, images[:32], "uint8"))
-    same = LiteRT(folder / "float32.tflite").predict(pixels[:32])
+    same = LiteRT(folder / "float32.tflite").predict(images[:32])
     assert np.abs(same - expected[:32]).max() < 1e-4
 
     (folder / "int8.tflite").write_bytes(FORMATS["int8"](model, images[:32], "uint8"))
