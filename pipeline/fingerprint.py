@@ -133,9 +133,9 @@ def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
 
     Imports are followed through the syntax tree, wherever they stand, but not into the engine,
     the files that lie directly in `pipeline/`. A row of a lazy table, `"name": "module:object"`,
-    is followed only where `name` is one of `words`: editing LeNet's file does not touch a run of
-    another network. Docstrings and comments do not count. The templates and styles beside a
-    reached module count byte by byte.
+    counts and is followed only where `name` is one of `words`: editing LeNet's file or adding a
+    network does not touch a run of another. Docstrings and comments do not count. The templates and
+    styles beside a reached module count byte by byte.
     """
     chosen = frozenset(words)
     found: dict[str, str] = {}
@@ -148,7 +148,10 @@ def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
         tree_digest, imports, rows = _read(path, path.stat().st_mtime_ns)
         found[module] = tree_digest
         waiting += imports
-        waiting += [target for name, target in rows if name in chosen]
+        for name, target in rows:
+            if name in chosen:
+                found[f"{module}[{name}]"] = target
+                waiting.append(target.partition(":")[0])
         if path.name == "__init__.py":
             found |= _data_files(path.parent)
         waiting.append(module.rpartition(".")[0])
@@ -191,23 +194,27 @@ def _read(path: Path, _changed: int) -> tuple[str, list[str], list[tuple[str, st
         elif isinstance(node, ast.ImportFrom) and node.module:
             imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Dict):
-            rows += _rows(node)
+            rows += _take_rows(node)
         _drop_docstring(node)
     text = ast.dump(tree, include_attributes=False)
     return hashlib.sha256(text.encode()).hexdigest(), imports, rows
 
 
-def _rows(table: ast.Dict) -> list[tuple[str, str]]:
-    pairs = [
-        (key.value, value.value)
-        for key, value in zip(table.keys, table.values, strict=True)
-        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
-    ]
-    return [
-        (key, value.partition(":")[0])
-        for key, value in pairs
-        if isinstance(key, str) and isinstance(value, str) and value.startswith(PACKAGES)
-    ]
+def _take_rows(table: ast.Dict) -> list[tuple[str, str]]:
+    """Take the rows that name objects of the project out of a literal table, and return them."""
+    rows, others = [], []
+    for key, value in zip(table.keys, table.values, strict=True):
+        match key, value:
+            case ast.Constant(str(name)), ast.Constant(str(target)) if _in_project(target):
+                rows.append((name, target))
+            case _:
+                others.append((key, value))
+    table.keys, table.values = [key for key, _ in others], [value for _, value in others]
+    return rows
+
+
+def _in_project(target: str) -> bool:
+    return target.startswith(tuple(f"{package}." for package in PACKAGES)) and ":" in target
 
 
 def _drop_docstring(node: ast.AST) -> None:

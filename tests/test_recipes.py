@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from models import MODELS
 from pipeline.config import Config
 from pipeline.data.sources.idx import DEBIAN
 from pipeline.show.places import figures_by_place
 from pipeline.show.schema import Report
 
-RECIPES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+CONFIGS = Path(__file__).parent.parent / "configs"
+RUNGS = sorted(CONFIGS.glob("ladder/*.yaml"))
+RECIPES = sorted([*CONFIGS.glob("*.yaml"), *RUNGS])
+OF_ONES_OWN = {"custom", "backbone", "file"}  # no one's network until their options say whose
 
 
 def rows(report):
@@ -23,6 +27,18 @@ def test_a_recipe_is_valid_and_opens_with_how_to_run_it(recipe):
     opening = recipe.read_text().split("\n\n")[0]
     assert opening.startswith("# ")
     assert "python run_pipeline.py" in opening
+
+
+def test_every_network_of_a_paper_has_a_rung_and_rungs_differ_in_network_and_rate_alone():
+    assert {rung.stem for rung in RUNGS} == set(MODELS) - OF_ONES_OWN
+    kept = set()
+    for rung in RUNGS:
+        recipe = Config.load(rung).recipe()
+        assert recipe["build"]["model"] == recipe["name"] == rung.stem
+        for section in ("train", "prune"):
+            recipe[section].pop("learning_rate")
+        kept.add(json.dumps(recipe | {"name": "", "build": recipe["build"]["preprocess"]}))
+    assert len(kept) == 1
 
 
 def test_every_variant_of_a_run_is_measured(report):

@@ -60,6 +60,16 @@ def test_only_the_network_that_is_named_counts(project):
     assert "models.b" not in chosen
 
 
+def test_another_row_in_a_table_changes_nothing_and_another_target_does(project):
+    table, settings = project / "models/__init__.py", words({"build": {"model": "a"}})
+    before = reached(settings)
+    edit(table, '"b": "models.b:b"', '"b": "models.b:b", "c": "models.b:c"')
+    assert reached(settings) == before
+    edit(table, '"a": "models.a:a"', '"a": "models.a:other"')
+    changed = {name for name, value in reached(settings).items() if before.get(name) != value}
+    assert changed == {"models[a]"}
+
+
 def test_a_docstring_or_comment_does_not_count_and_code_does(project):
     before = reached()
     edit(project / "pipeline/stages/work.py", '"""Doc."""', '"""Another."""  # and a comment')
