@@ -26,19 +26,25 @@ _UNSAID = {"ZeroPadding2D", "Reshape", "Cropping2D", "SpatialDropout2D"}
 
 @dataclass(frozen=True)
 class Box:
-    """What one box says: `label` is `conv 3×3, 64`, `brief` is `3×3, 64`, `tags` what follows.
+    """What one box says: `label` is `conv 3×3, 64`, `brief` is `3×3, 64`.
 
-    `kind` is input, convolution, depthwise, dense, pool, join or other; `output` the shape of
+    `before` and `after` name what is in it besides, on either side; `kind` is input, convolution, depthwise, dense, pool, join or other; `output` the shape of
     what it gives.
     """
 
     kind: str
     label: str
     brief: str
-    tags: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
     output: tuple[int, ...]
     macs: int
     params: int
+
+    @property
+    def full(self) -> str:
+        """Everything in it, in the order in which it runs."""
+        return " · ".join([*self.before, self.label, *self.after])
 
 
 def fold(layers: Sequence[Layer]) -> tuple[list[Box], list[tuple[int, int]]]:
@@ -69,16 +75,20 @@ def _groups(layers: Sequence[Layer]) -> list[int]:
     groups: list[int] = []
     led: set[int] = set()  # boxes that hold a layer which is more than a touch
     for row, layer in enumerate(layers):
-        source = layer.inputs[0] if len(layer.inputs) == 1 else None
-        alone = source is not None and len(users[source]) == 1
-        minor = _is_minor(layer)
-        if source is not None and alone and (minor or groups[source] not in led):
-            groups.append(groups[source])
-        else:
-            groups.append(row)
+        minor, joins = _is_minor(layer), False
+        if len(layer.inputs) == 1 and len(users[layer.inputs[0]]) == 1:
+            source = layer.inputs[0]
+            waits = groups[source] not in led
+            joins = waits or (minor and not _prepares(layer, layers[source]))
+        groups.append(groups[layer.inputs[0]] if joins else row)
         if not minor:
             led.add(groups[row])
     return groups
+
+
+def _prepares(layer: Layer, before: Layer) -> bool:
+    """Tell what is there for the sake of the layer that follows, not of the one before."""
+    return "Padding" in layer.kind or ("Normalization" in layer.kind and len(before.inputs) > 1)
 
 
 def _is_minor(layer: Layer) -> bool:
@@ -98,16 +108,16 @@ def _pool(layer: Layer) -> str | None:
 def _box(layers: Sequence[Layer]) -> Box:
     head = next((layer for layer in layers if not _is_minor(layer)), layers[0])
     kind, label, brief = _named(head)
-    tags = [_touch(layer) for layer in layers if layer is not head]
-    own = [] if head.activation is None or head is layers[0] and _is_minor(head) else [
-        _nice(head.activation)
-    ]  # fmt: skip
-    said = tuple(dict.fromkeys(tag for tag in (*own, *tags) if tag))
+    at = layers.index(head)
+    own = _nice(head.activation) if head.activation and not _is_minor(head) else ""
+    before = [_touch(layer) for layer in layers[:at]]
+    after = [own, *(_touch(layer) for layer in layers[at + 1 :])]
     return Box(
         kind=kind,
         label=label,
         brief=brief,
-        tags=said,
+        before=tuple(dict.fromkeys(filter(None, before))),
+        after=tuple(dict.fromkeys(filter(None, after))),
         output=layers[-1].output,
         macs=sum(layer.macs for layer in layers),
         params=sum(layer.params for layer in layers),
@@ -158,10 +168,10 @@ def _touch(layer: Layer) -> str:
     """What a layer inside another's box is called there; nothing for those that go unsaid."""
     if layer.kind in _UNSAID:
         return ""
-    if layer.kind == "Activation" and layer.activation:
+    if layer.activation:
         return _nice(layer.activation)
     return _SHORT.get(layer.kind, _nice(layer.kind))
 
 
 def _nice(name: str) -> str:
-    return "ReLU" if name == "relu" else name if name.endswith("LU") else name.lower()
+    return {"relu": "ReLU", "relu6": "ReLU6"}.get(name, name if name.endswith("LU") else name.lower())

@@ -3,12 +3,12 @@
 from matplotlib.figure import Figure
 
 from pipeline.show import numbers
-from pipeline.show.boxes import fold
+from pipeline.show.boxes import Box, fold
 from pipeline.show.canvas import HEAD, MARGIN, WIDTH, drawn, page
 from pipeline.show.layout import GAP, height, lanes
 from pipeline.show.network import Network
 from pipeline.show.pen import Pen
-from pipeline.show.weave import Item, Repeat, Series, weave
+from pipeline.show.weave import Fork, Item, Repeat, Series, weave
 
 TALLEST, MOST_COLUMNS = 7.5, 4  # inches, before another column is begun
 GUTTER = 0.34
@@ -26,7 +26,7 @@ def network_diagram(network: Network) -> Figure:
     across = len(columns) * width + (len(columns) - 1) * GUTTER + 2 * MARGIN
     tall = max(sum(height(item) + GAP for item in column) for column in columns)
     figure, sheet = page(network.name, _subtitle(network, items), tall + 0.1, max(WIDTH, across))
-    pen = Pen(sheet, network.macs)
+    pen = Pen(sheet, network.macs, largest(items))
     for number, column in enumerate(columns):
         left = MARGIN + number * (width + GUTTER)
         bottom = pen.series(column, left, HEAD, width)
@@ -35,31 +35,49 @@ def network_diagram(network: Network) -> Figure:
     return figure
 
 
+def largest(items: Series) -> int:
+    """MACs of the box that has most."""
+    most = 0
+    for item in items:
+        match item:
+            case Box():
+                most = max(most, item.macs)
+            case Repeat(inside, _):
+                most = max(most, largest(inside))
+            case Fork(branches, _, _):
+                most = max(most, *map(largest, branches))
+    return most
+
+
 def _subtitle(network: Network, items: Series) -> str:
     parts = [
         f"{numbers.count(network.params)} parameters, {numbers.amount(network.macs)} "
         "multiply-accumulates (MACs) a picture."
     ]
     if network.macs:
-        parts.append("Shaded: a box's share of the MACs.")
-    if any(_repeated(item) for item in items):
-        parts.append("A frame stands for as many as it says.")
+        share = numbers.percent(largest(items) / network.macs, 0)
+        parts.append(f"Shaded: a box's share of them; full is {share}.")
+    if any(isinstance(item, Repeat) for item in items):
+        parts.append("A dashed frame repeats; its shares are those of all.")
     return " ".join(parts)
 
 
-def _repeated(item: Item) -> bool:
-    return isinstance(item, Repeat)
-
-
 def _columns(items: Series, count: int) -> list[Series]:
-    """Break a series into columns of about one height."""
-    total = sum(height(item) + GAP for item in items)
+    """Break a series into at most `count` columns, the tallest as low as can be."""
+    limit = sum(height(item) + GAP for item in items) / count
+    while len(columns := _filled(items, limit)) > count:
+        limit += 0.05
+    return columns
+
+
+def _filled(items: Series, limit: float) -> list[Series]:
     columns: list[list[Item]] = [[]]
     done = 0.0
     for item in items:
         tall = height(item) + GAP
-        if columns[-1] and done + tall / 2 > total * len(columns) / count:
+        if columns[-1] and done + tall > limit:
             columns.append([])
+            done = 0.0
         columns[-1].append(item)
         done += tall
     return [tuple(column) for column in columns]

@@ -11,15 +11,15 @@ from pipeline.show.weave import Fork, Item, Repeat, Series
 
 _EDGE = {"convolution": BLUE, "depthwise": "#5fa3dd", "dense": ORANGE}
 _SHADE = "#c9dff3"
-_PER_POINT = 0.0086  # inches a character takes for each point of its size
+_PER_POINT = 0.0079  # inches a character takes for each point of its size
 _SIZES = (7.5, 6.8, 6.0, 5.4)
 
 
 class Pen:
-    """Draws items; `macs` of the whole network make the shares."""
+    """Draws items; `macs` of the whole network make the shares, the `largest` box is shaded full."""
 
-    def __init__(self, sheet: Axes, macs: int) -> None:
-        self.sheet, self.macs = sheet, max(macs, 1)
+    def __init__(self, sheet: Axes, macs: int, largest: int) -> None:
+        self.sheet, self.macs, self.largest = sheet, max(macs, 1), max(largest, 1)
 
     def series(self, items: Series, left: float, top: float, width: float) -> float:
         """Draw items one below the other, joined by arrows; where the last one ends."""
@@ -55,7 +55,7 @@ class Pen:
         share = box.macs / self.macs
         self._rectangle(left, top, width, tall, PAPER)
         if share:
-            self._rectangle(left, top, width * share, tall, _SHADE)
+            self._rectangle(left, top, width * box.macs / self.largest, tall, _SHADE)
         self._rectangle(left, top, 0.045, tall, _EDGE.get(box.kind, GREY))
         self.sheet.add_patch(
             Rectangle((left, top), width, tall, fill=False, edgecolor=GREY, linewidth=0.7)
@@ -67,11 +67,13 @@ class Pen:
         """Say of a box as much as fits: its form, what follows, its share, its output."""
         size = "×".join(map(str, box.output))
         tail = f"{100 * share:.0f} %   {size}" if share >= 0.005 else size
-        full = " · ".join([box.label, *box.tags])
-        for text, right in ((full, tail), (full, size), (box.label, tail), (box.label, size)):
-            if _inches(f"{text}   {right}", _SIZES[0]) <= room:
-                self._text(left, middle, text, _SIZES[0])
-                self._text(left + room, middle, right, _SIZES[0] - 0.5, ha="right", color=MUTED)
+        cost = f"{box.params:,} params   {tail}" if box.params else tail
+        wide = [(box.full, cost, _SIZES[0]), *((box.full, tail, points) for points in _SIZES[:3])]
+        rest = [(text, right, _SIZES[0]) for text in (box.full, box.label) for right in (tail, size)]
+        for text, right, points in (*wide, *rest):
+            if _inches(f"{text}   {right}", points) <= room:
+                self._text(left, middle, text, points)
+                self._text(left + room, middle, right, points - 0.4, ha="right", color=MUTED)
                 return
         choices = [(text, points) for text in (box.label, box.brief) for points in _SIZES]
         fitting = [pair for pair in choices if _inches(*pair) <= room]
@@ -81,7 +83,7 @@ class Pen:
     def _join(self, box: Box, middle: float, top: float, width: float) -> None:
         """A pill no wider than its words."""
         size = "×".join(map(str, box.output))
-        words = [" · ".join([box.label, *box.tags]), box.label]
+        words = [box.full, box.label]
         texts = [f"{words[0]}   {size}", *words]
         text = next((one for one in texts if _inches(one, 6.8) < width - 0.3), box.label)
         long = min(width, max(0.3, _inches(text, 6.8) + 0.2))

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from pipeline.show.boxes import Box
 
 LONGEST_PERIOD = 8
+WORTH = 2, 3  # boxes a repetition must spare to be drawn once: of the whole network, of a branch
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ def weave(boxes: Sequence[Box], arrows: Arrows) -> Series:
 
     What is no nesting of forks and joins becomes one box that says how many it stands for.
     """
-    return _series(boxes, list(range(len(boxes))), arrows)
+    return _series(boxes, list(range(len(boxes))), arrows, WORTH[0])
 
 
-def _series(boxes: Sequence[Box], places: list[int], arrows: Arrows) -> Series:
+def _series(boxes: Sequence[Box], places: list[int], arrows: Arrows, worth: int) -> Series:
     """The boxes at `places`, with arrows into and out of them that stand for the ends."""
     low, high = places[0], places[-1]
     start, end, inside = low - 1, high + 1, set(places)
@@ -63,12 +64,13 @@ def _series(boxes: Sequence[Box], places: list[int], arrows: Arrows) -> Series:
         join = boxes[after] if after != end else None
         between = [place for place in places if before < place < after]
         if between:
-            branches = [_series(boxes, some, arrows) for some in _islands(between, local)]
+            islands = _islands(between, local)
+            branches = [_series(boxes, some, arrows, WORTH[1]) for some in islands]
             skips = int((before, after) in local)
             items.append(Fork(tuple(branches), skips, join))
         elif join is not None:
             items.append(join)
-    return _repeats(items)
+    return _repeats(items, worth)
 
 
 def _islands(places: Sequence[int], arrows: set[tuple[int, int]]) -> list[list[int]]:
@@ -92,16 +94,19 @@ def _islands(places: Sequence[int], arrows: set[tuple[int, int]]) -> list[list[i
 def _bundle(boxes: Sequence[Box]) -> Box:
     macs, params = sum(box.macs for box in boxes), sum(box.params for box in boxes)
     label = f"{len(boxes)} boxes, interwoven"
-    return Box("other", label, f"{len(boxes)} boxes", (), boxes[-1].output, macs, params)
+    return Box("other", label, f"{len(boxes)} boxes", (), (), boxes[-1].output, macs, params)
 
 
-def _repeats(items: Sequence[Item]) -> Series:
-    """Write the same items one after the other once, the longest run first come."""
+def _repeats(items: Sequence[Item], worth: int) -> Series:
+    """Write the same items one after the other once, where that spares boxes `worth` it."""
     looks = [_look(item) for item in items]
+    sizes = [_boxes(item) for item in items]
     found: list[Item] = []
     at = 0
     while at < len(items):
         period, times = _run(looks, at)
+        if sum(sizes[at : at + period]) * (times - 1) < worth:
+            period, times = 1, 1
         if times == 1:
             found.append(items[at])
         else:
@@ -124,11 +129,21 @@ def _run(looks: Sequence[object], at: int) -> tuple[int, int]:
     return best
 
 
+def _boxes(item: Item) -> int:
+    match item:
+        case Box():
+            return 1
+        case Repeat(items, _):
+            return sum(map(_boxes, items))
+        case Fork(branches, _, _):
+            return 1 + sum(_boxes(one) for branch in branches for one in branch)
+
+
 def _look(item: Item) -> object:
     """What two items must share to be the same: form and side lengths, not costs."""
     match item:
         case Box():
-            return item.kind, item.label, item.tags, item.output[:-1]
+            return item.kind, item.full, item.output[:-1]
         case Fork(branches, skips, join):
             return tuple(tuple(map(_look, b)) for b in branches), skips, join and _look(join)
         case Repeat(items, times):

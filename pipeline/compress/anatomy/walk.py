@@ -105,7 +105,7 @@ class _Walk:
                 params=sum(prod(weight.shape) for weight in fresh),
                 trainable=sum(prod(weight.shape) for weight in fresh if id(weight) in learned),
                 macs=cost or 0,
-                field=looks.pixels if looks else None,
+                field=looks.pixels if looks and not looks.whole else None,
                 **_said(operation),
             )
         )
@@ -119,6 +119,8 @@ def _said(operation: Any) -> dict[str, Any]:
     filters = getattr(operation, "filters", None) or getattr(operation, "units", None)
     activation = getattr(operation, "activation", None)
     name = getattr(activation, "__name__", type(activation).__name__)
+    if isinstance(operation, keras.layers.ReLU) and operation.max_value == 6:
+        activation, name = operation, "relu6"
     return {
         "kernel": _numbers(kernel),
         "strides": _numbers(getattr(operation, "strides", None)),
