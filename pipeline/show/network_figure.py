@@ -10,7 +10,8 @@ from pipeline.show.network import Network
 from pipeline.show.pen import Pen
 from pipeline.show.weave import Fork, Item, Repeat, Series, weave
 
-TALLEST, MOST_COLUMNS = 7.5, 4  # inches, before another column is begun
+TALLEST = 7.5  # inches, before another column is begun
+COLUMNS = {False: (2.85, 4), True: (3.7, 3)}  # with few boxes abreast or many: width, most of them
 GUTTER = 0.34
 
 
@@ -19,19 +20,20 @@ def network_diagram(network: Network) -> Figure:
     """Draw the layers of `network`, folded into boxes, each with its share of the cost."""
     items = weave(*fold(network.layers))
     total = sum(height(item) + GAP for item in items)
-    count = min(MOST_COLUMNS, -(-total // TALLEST), len(items))
-    columns = _columns(items, int(count))
-    wide = max(map(lanes, items)) > 3
-    width = (3.7 if wide else 2.85) if count > 1 else WIDTH - 2 * MARGIN
+    width, most = COLUMNS[max(map(lanes, items)) > 3]
+    columns = _columns(items, min(most, -int(-total // TALLEST), len(items)))
+    if len(columns) == 1:
+        width = WIDTH - 2 * MARGIN
+    top = HEAD + (0.08 if len(columns) > 1 else 0)
     across = len(columns) * width + (len(columns) - 1) * GUTTER + 2 * MARGIN
     tall = max(sum(height(item) + GAP for item in column) for column in columns)
-    figure, sheet = page(network.name, _subtitle(network, items), tall + 0.1, max(WIDTH, across))
+    figure, sheet = page(network.name, _subtitle(network, items), tall + top - HEAD + 0.1, max(WIDTH, across))
     pen = Pen(sheet, network.macs, largest(items))
     for number, column in enumerate(columns):
         left = MARGIN + number * (width + GUTTER)
-        bottom = pen.series(column, left, HEAD, width)
+        bottom = pen.series(column, left, top, width)
         if number + 1 < len(columns):
-            pen.carry_on(left + width / 2, bottom, left + width + GUTTER / 2, HEAD)
+            pen.carry_on(left + width / 2, bottom, left + width + GUTTER / 2, top)
     return figure
 
 

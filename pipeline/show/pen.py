@@ -13,6 +13,7 @@ _EDGE = {"convolution": BLUE, "depthwise": "#5fa3dd", "dense": ORANGE}
 _SHADE = "#c9dff3"
 _PER_POINT = 0.0079  # inches a character takes for each point of its size
 _SIZES = (7.5, 6.8, 6.0, 5.4)
+_ROOMY = 4.0  # inches of a box that may say more
 
 
 class Pen:
@@ -60,17 +61,19 @@ class Pen:
         self.sheet.add_patch(
             Rectangle((left, top), width, tall, fill=False, edgecolor=GREY, linewidth=0.7)
         )
-        self._write(box, share, left + 0.1, top + tall / 2, width - 0.16)
+        edge = 0.1 if width > 1 else 0.07
+        self._write(box, share, left + edge, top + tall / 2, width - edge - 0.03)
         return None
 
     def _write(self, box: Box, share: float, left: float, middle: float, room: float) -> None:
         """Say of a box as much as fits: its form, what follows, its share, its output."""
         size = "×".join(map(str, box.output))
-        tail = f"{100 * share:.0f} %   {size}" if share >= 0.005 else size
-        cost = f"{box.params:,} params   {tail}" if box.params else tail
-        wide = [(box.full, cost, _SIZES[0]), *((box.full, tail, points) for points in _SIZES[:3])]
-        rest = [(text, right, _SIZES[0]) for text in (box.full, box.label) for right in (tail, size)]
-        for text, right, points in (*wide, *rest):
+        spent = f"{100 * share:.0f} %" if share >= 0.005 else ""
+        tail = f"{spent}   {size}".strip()
+        if room > _ROOMY and box.params:
+            tail = f"{box.params:,} params   {tail}"
+        shrunk = [(box.full, right, points) for right in (tail, spent) for points in _SIZES[:3]]
+        for text, right, points in (*shrunk, (box.label, tail, _SIZES[0]), (box.label, size, 7.0)):
             if _inches(f"{text}   {right}", points) <= room:
                 self._text(left, middle, text, points)
                 self._text(left + room, middle, right, points - 0.4, ha="right", color=MUTED)
