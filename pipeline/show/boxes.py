@@ -174,4 +174,6 @@ def _touch(layer: Layer) -> str:
 
 
 def _nice(name: str) -> str:
-    return {"relu": "ReLU", "relu6": "ReLU6"}.get(name, name if name.endswith("LU") else name.lower())
+    return {"relu": "ReLU", "relu6": "ReLU6"}.get(
+        name, name if name.endswith("LU") else name.lower()
+    )

@@ -16,9 +16,9 @@ GUTTER = 0.34
 
 
 @drawn
-def network_diagram(network: Network) -> Figure:
-    """Draw the layers of `network`, folded into boxes, each with its share of the cost."""
-    items = weave(*fold(network.layers))
+def network(facts: Network) -> Figure:
+    """Draw the layers of a network, folded into boxes, each with its share of the cost."""
+    items = weave(*fold(facts.layers))
     total = sum(height(item) + GAP for item in items)
     width, most = COLUMNS[max(map(lanes, items)) > 3]
     columns = _columns(items, min(most, -int(-total // TALLEST), len(items)))
@@ -27,8 +27,10 @@ def network_diagram(network: Network) -> Figure:
     top = HEAD + (0.08 if len(columns) > 1 else 0)
     across = len(columns) * width + (len(columns) - 1) * GUTTER + 2 * MARGIN
     tall = max(sum(height(item) + GAP for item in column) for column in columns)
-    figure, sheet = page(network.name, _subtitle(network, items), tall + top - HEAD + 0.1, max(WIDTH, across))
-    pen = Pen(sheet, network.macs, largest(items))
+    figure, sheet = page(
+        facts.name, _subtitle(facts, items), tall + top - HEAD + 0.1, max(WIDTH, across)
+    )
+    pen = Pen(sheet, facts.macs, largest(items))
     for number, column in enumerate(columns):
         left = MARGIN + number * (width + GUTTER)
         bottom = pen.series(column, left, top, width)
@@ -51,13 +53,13 @@ def largest(items: Series) -> int:
     return most
 
 
-def _subtitle(network: Network, items: Series) -> str:
+def _subtitle(facts: Network, items: Series) -> str:
     parts = [
-        f"{numbers.count(network.params)} parameters, {numbers.amount(network.macs)} "
+        f"{numbers.count(facts.params)} parameters, {numbers.amount(facts.macs)} "
         "multiply-accumulates (MACs) a picture."
     ]
-    if network.macs:
-        share = numbers.percent(largest(items) / network.macs, 0)
+    if facts.macs:
+        share = numbers.percent(largest(items) / facts.macs, 0)
         parts.append(f"Shaded: a box's share of them; full is {share}.")
     if any(isinstance(item, Repeat) for item in items):
         parts.append("A dashed frame repeats; its shares are those of all.")
