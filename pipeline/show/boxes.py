@@ -28,8 +28,8 @@ _UNSAID = {"ZeroPadding2D", "Reshape", "Cropping2D", "SpatialDropout2D"}
 class Box:
     """What one box says: `label` is `conv 3×3, 64`, `brief` is `3×3, 64`.
 
-    `before` and `after` name what is in it besides, on either side; `kind` is input, convolution, depthwise, dense, pool, join or other; `output` the shape of
-    what it gives.
+    `before` and `after` name what is in it besides, on either side; `kind` is input, convolution,
+    depthwise, dense, pool, join or other; `output` the shape of what it gives.
     """
 
     kind: str
@@ -128,25 +128,24 @@ def _named(layer: Layer) -> tuple[str, str, str]:
     """Kind, label and brief label of a box by its main layer."""
     if not layer.inputs:
         return "input", "input", "input"
-    pool = _pool(layer)
-    form = _form(layer)
+    pool, form = _pool(layer), _form(layer)
     if pool:
-        brief = f"{pool.split()[-2]} {form}".strip()
-        return "pool", f"{pool} {form}".strip(), brief
+        return "pool", f"{pool} {form}".strip(), f"{pool.split()[-2]} {form}".strip()
     if layer.filters is not None and layer.kernel is None:
         return "dense", f"dense {layer.filters}", str(layer.filters)
+    if layer.kernel is not None:
+        return _convolution(layer, form)
+    name = _SHORT.get(layer.kind) or _touch(layer) or layer.kind.lower()
+    return "join" if len(layer.inputs) > 1 else "other", name, name
+
+
+def _convolution(layer: Layer, form: str) -> tuple[str, str, str]:
     if "Depthwise" in layer.kind:
         return "depthwise", f"depthwise {form}", f"dw {form}"
-    if layer.kernel is not None:
-        words = {"Separable": "separable", "Transpose": "up-conv"}
-        word = next((said for part, said in words.items() if part in layer.kind), "conv")
-        many = f"{form}, {layer.filters}" if layer.filters else form
-        return "convolution", f"{word} {many}", many if word == "conv" else f"{word[:3]} {many}"
-    if len(layer.inputs) > 1:
-        name = _SHORT.get(layer.kind, layer.kind.lower())
-        return "join", name, name
-    name = _touch(layer) or layer.kind.lower()
-    return "other", name, name
+    words = {"Separable": "separable", "Transpose": "up-conv"}
+    word = next((said for part, said in words.items() if part in layer.kind), "conv")
+    many = f"{form}, {layer.filters}" if layer.filters else form
+    return "convolution", f"{word} {many}", many if word == "conv" else f"{word[:3]} {many}"
 
 
 def _form(layer: Layer) -> str:

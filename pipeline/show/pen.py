@@ -17,7 +17,7 @@ _ROOMY = 4.0  # inches of a box that may say more
 
 
 class Pen:
-    """Draws items; `macs` of the whole network make the shares, the `largest` box is shaded full."""
+    """Draws items; `macs` of the network make the shares, the `largest` box is shaded full."""
 
     def __init__(self, sheet: Axes, macs: int, largest: int) -> None:
         self.sheet, self.macs, self.largest = sheet, max(macs, 1), max(largest, 1)

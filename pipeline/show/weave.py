@@ -159,7 +159,7 @@ def _merged(same: Sequence[Item]) -> Item:
             return replace(
                 last, macs=sum(b.macs for b in boxes), params=sum(b.params for b in boxes)
             )
-        case Repeat(items, times):
+        case Repeat(_, times):
             repeats = [one.items for one in same if isinstance(one, Repeat)]
             return Repeat(_columns(repeats), times)
         case Fork(branches, skips, join):

@@ -59,29 +59,31 @@ def field(operation: Any, given: Sequence[Field], sides: tuple[int, ...], out: i
     if not given:
         return None
     before = _joined(given)
-    if before.whole or len(sides) != 3:
+    if before.whole or out != 3 or isinstance(operation, BaseGlobalPooling):
         return Field(before.size, before.step, whole=True)
-    if isinstance(operation, BaseGlobalPooling | layers.Flatten) or out != 3:
-        return Field(before.size, before.step, whole=True)
+    return before.grown(*_look(operation, sides))
+
+
+def _look(operation: Any, sides: tuple[int, ...]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """How many positions a layer reaches beyond one, and how many it takes at a step."""
     match operation:
         case BaseConvTranspose():
             spread = [d * (k - 1) + 1 for k, d in _taps(operation)]
             reach = [-(-k // s) - 1 for k, s in zip(spread, operation.strides, strict=True)]
-            return before.grown(reach, [Fraction(1, s) for s in operation.strides])
+            return reach, [Fraction(1, s) for s in operation.strides]
         case BasePooling():
-            reach = [size - 1 for size in operation.pool_size]
-            return before.grown(reach, operation.strides)
+            return [size - 1 for size in operation.pool_size], operation.strides
         case layers.UpSampling2D():
             reach = [int(operation.interpolation != "nearest" and s > 1) for s in operation.size]
-            return before.grown(reach, [Fraction(1, s) for s in operation.size])
+            return reach, [Fraction(1, s) for s in operation.size]
         case layers.Resizing():
             first = 1 if operation.data_format == "channels_first" else 0
             wanted = operation.height, operation.width
             pace = [Fraction(a, b) for a, b in zip(sides[first:], wanted, strict=False)]
-            return before.grown([int(p != 1) for p in pace], pace)
+            return [int(p != 1) for p in pace], pace
     if isinstance(operation, _CONVOLUTIONS):
-        return before.grown([d * (k - 1) for k, d in _taps(operation)], operation.strides)
-    return before
+        return [d * (k - 1) for k, d in _taps(operation)], operation.strides
+    return (0, 0), (1, 1)
 
 
 def _taps(layer: Any) -> list[tuple[int, int]]:

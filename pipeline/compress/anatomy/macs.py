@@ -30,14 +30,18 @@ def macs(operation: Any, given: Shape, output: Shape) -> int | None:
     match operation:
         case BaseSeparableConv():
             kernels = operation.depthwise_kernel, operation.pointwise_kernel
-            return _positions(operation, output) * sum(prod(kernel.shape) for kernel in kernels)
+            return _positions(operation, output) * sum(map(_size, kernels))
         case BaseConvTranspose():
-            return _positions(operation, given) * prod(operation.kernel.shape)
+            return _positions(operation, given) * _size(operation.kernel)
         case BaseConv() | BaseDepthwiseConv():
-            return _positions(operation, output) * prod(operation.kernel.shape)
+            return _positions(operation, output) * _size(operation.kernel)
         case layers.Dense():
-            return prod(given[:-1]) * prod(operation.kernel.shape)
+            return prod(given[:-1]) * _size(operation.kernel)
     return None if _multiplies(operation) else 0
+
+
+def _size(kernel: Any) -> int:
+    return prod(int(side) for side in kernel.shape)
 
 
 def _positions(layer: Any, shape: Shape) -> int:

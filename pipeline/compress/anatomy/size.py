@@ -10,8 +10,7 @@ CHANNEL = 28  # bias 4, its scale 4 and zero point 8; the kernel's scale 4 and z
 TENSOR = 200  # name, shape, quantization, buffer; and its share of the operations
 
 _FUSED = {"relu", "relu6"}
-_FREE = {"Dropout", "SpatialDropout2D", "SpatialDropout1D", "GaussianNoise", "GaussianDropout",
-         "Rescaling", "Identity", "InputLayer", "ActivityRegularization", "Normalization"}  # fmt: skip
+_FREE = {"Rescaling", "Normalization", "Identity", "InputLayer", "ActivityRegularization"}
 _WITH_CONSTANT = {"ZeroPadding2D", "Flatten", "Reshape", "PReLU", "Resizing", "UpSampling2D"}
 
 
@@ -52,7 +51,8 @@ def _tensors(row: Layer, folds: bool) -> int:
     if row.macs:
         own = 6 if "Separable" in row.kind else 3 if row.params else 1
         return own + (row.activation is not None and row.activation not in _FUSED)
-    if row.kind in _FREE or row.kind == "ReLU" or row.activation in _FUSED:
+    noise = "Dropout" in row.kind or "Noise" in row.kind
+    if noise or row.kind in _FREE or row.kind == "ReLU" or row.activation in _FUSED:
         return 0
     if "Normalization" in row.kind:
         return 0 if folds else 4

@@ -88,7 +88,9 @@ class _Walk:
         """Write the row of one call."""
         before = [self.fields[place] for place in sources]
         known = [one for one in before if one is not None]
-        looks = field(operation, known, given, len(output)) if sources else Field()
+        looks: Field | None = Field(whole=len(output) != 3)
+        if sources:
+            looks = field(operation, known, given, len(output))
         cost = macs(operation, given, output)
         if cost is None:
             self.uncounted.append(prefix + operation.name)
