@@ -5,7 +5,7 @@ from math import prod
 
 from pipeline.compress.anatomy.record import Layer
 
-BASE = 1800  # header, signature, metadata, the tensors at both ends
+BASE = 1500  # header, signature, metadata, the tensors at both ends
 CHANNEL = 28  # bias 4, its scale 4 and zero point 8; the kernel's scale 4 and zero point 8
 TENSOR = 200  # name, shape, quantization, buffer; and its share of the operations
 
