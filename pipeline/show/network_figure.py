@@ -6,6 +6,7 @@ from pipeline.show import numbers
 from pipeline.show.boxes import Box, fold
 from pipeline.show.canvas import HEAD, MARGIN, WIDTH, drawn, page
 from pipeline.show.layout import GAP, height, lanes
+from pipeline.show.names import cut, drawable
 from pipeline.show.network import Network
 from pipeline.show.pen import Pen
 from pipeline.show.weave import Fork, Item, Repeat, Series, weave
@@ -27,9 +28,9 @@ def network(facts: Network) -> Figure:
     top = HEAD + (0.08 if len(columns) > 1 else 0)
     across = len(columns) * width + (len(columns) - 1) * GUTTER + 2 * MARGIN
     tall = max(sum(height(item) + GAP for item in column) for column in columns)
-    figure, sheet = page(
-        facts.name, _subtitle(facts, items), tall + top - HEAD + 0.1, max(WIDTH, across)
-    )
+    tall += top - HEAD + 0.1
+    title = drawable(cut(facts.name, 50))
+    figure, sheet = page(title, _subtitle(facts, items), tall, max(WIDTH, across))
     pen = Pen(sheet, facts.macs, largest(items))
     for number, column in enumerate(columns):
         left = MARGIN + number * (width + GUTTER)

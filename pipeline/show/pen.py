@@ -6,7 +6,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from pipeline.show.boxes import Box
 from pipeline.show.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, RULE
 from pipeline.show.layout import FRAME, GAP, JOIN, SKIP, height, lanes, series_height
-from pipeline.show.names import cut, plain
+from pipeline.show.names import cut, drawable
 from pipeline.show.weave import Fork, Item, Repeat, Series
 
 _EDGE = {"convolution": BLUE, "depthwise": "#5fa3dd", "dense": ORANGE}
@@ -69,9 +69,9 @@ class Pen:
         """Say of a box as much as fits: its form, what follows, its share, its output."""
         size = "×".join(map(str, box.output))
         spent = f"{100 * share:.0f} %" if share >= 0.005 else ""
-        tail = f"{spent}   {size}".strip()
+        tail = " · ".join(filter(None, (spent, size)))
         if room > _ROOMY and box.params:
-            tail = f"{box.params:,} params   {tail}"
+            tail = f"{box.params:,} params · {tail}"
         shrunk = [(box.full, right, points) for right in (tail, spent) for points in _SIZES[:3]]
         for text, right, points in (*shrunk, (box.label, tail, _SIZES[0]), (box.label, size, 7.0)):
             if _inches(f"{text}   {right}", points) <= room:
@@ -155,7 +155,7 @@ class Pen:
 
     def _text(self, x: float, y: float, text: str, size: float, **style: object) -> None:
         settings = {"color": INK, "ha": "left", "va": "center_baseline"} | style
-        self.sheet.text(x, y, plain(text), size=size, **settings)
+        self.sheet.text(x, y, drawable(text), size=size, **settings)
 
 
 def _inches(text: str, size: float) -> float:
