@@ -87,13 +87,27 @@ def show(
     what: Annotated[
         str, typer.Argument(metavar="models|datasets|augmentations|settings|config|runs")
     ],
-    words: Words = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RECIPE|NAME] [section.key=value ...]", help="of models: which"),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="HxWxC", help="of models: pictures")] = None,
+    classes: Annotated[int | None, typer.Option(metavar="N", help="of models")] = None,
     artifacts: Artifacts = Path("artifacts"),
 ) -> None:
-    """List what there is to choose from, the settings a recipe comes to, or past runs."""
+    """List what there is to choose from, the settings a recipe comes to, or past runs.
+
+    `show models NAME` tells all of one network; `--size 224x224x3 --classes 1000` counts anew.
+    """
     from pipeline import console
 
-    console.show(what, lambda: _config(words), artifacts)
+    if what == "models":
+        from pipeline.show_models import show_models
+
+        return show_models(words or (), size, classes, console.console)
+    if size or classes is not None:
+        raise ConfigError(f"--size and --classes are for `show models`, not `show {what}`")
+    return console.show(what, lambda: _config(words), artifacts)
 
 
 @app.command()

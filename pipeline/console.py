@@ -44,13 +44,10 @@ def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:
 
 
 def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
-    """Print one of the lists `show` knows."""
-    from models import MODELS
+    """Print one of the lists `show` knows, but that of the models."""
     from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
 
-    if what == "models":
-        _print_table(MODELS)
-    elif what == "datasets":
+    if what == "datasets":
         _print_classes(DATASETS)
     elif what == "augmentations":
         for name, reference in AUGMENTATIONS.rows.items():
@@ -114,13 +111,6 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
             f"{row['latency_ratio']:.2f}x",
         )
     console.print(table)
-
-
-def _print_table(table: LazyTable) -> None:
-    for name in table:
-        function = table.function(name)
-        options = ", ".join(f"{key}={value!r}" for key, value in function.defaults.items())
-        console.print(f"{name:<12} {options}\n{'':<12} {function.summary}", markup=False)
 
 
 def _print_classes(table: LazyTable) -> None:

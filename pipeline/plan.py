@@ -17,7 +17,7 @@ from pipeline.fingerprint import (
 )
 from pipeline.graph import BY_NAME, Step
 from pipeline.lazy import load, nearest
-from pipeline.settings import AUDIT, Section
+from pipeline.settings import AUDIT, LAYERS, Section
 from pipeline.store import Entry, Store
 
 Problem = Mapping[str, str]  # of a variant's step: status ("failed" or "refused") and reason
@@ -128,7 +128,14 @@ class Plan:
 def _read_by(step: Step, entry: Entry) -> dict[str, str]:
     """Digests of the files of an input that may change a step's result.
 
-    The audit names files that are in no array: a stray one is to train nothing anew.
+    What a stage says to people is in no model: a stray picture in the audit, or a diagram drawn
+    another way, is to train nothing anew.
     """
-    hidden = AUDIT if step.stage != "report" else None
-    return {name: found for name, found in entry.files.items() if name != hidden}
+    if step.stage == "report":
+        return dict(entry.files)
+    told = {AUDIT, LAYERS}
+    return {
+        name: found
+        for name, found in entry.files.items()
+        if name not in told and not name.startswith("figures/")
+    }

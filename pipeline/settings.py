@@ -25,6 +25,7 @@ Inputs = Mapping[str, Path]  # folders of a stage's inputs, by role
 
 REFERENCE = "float32"  # the variant every other is compared with
 AUDIT = "audit.json"  # what ingest says of the pictures: for the report, and no other stage
+LAYERS = "layers.json"  # what build says of the network: likewise
 LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold times
 
 

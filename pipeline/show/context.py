@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.show import intake, numbers, words
+from pipeline.show import intake, layers, numbers, words
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
 from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
@@ -20,6 +20,7 @@ def context(report: Report) -> dict[str, Any]:
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,
+        "layers": layers,
         "findings": findings,
         "numbers": numbers,
         "visible": visible,

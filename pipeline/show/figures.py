@@ -6,6 +6,7 @@ from pipeline.show.canvas import save
 from pipeline.show.confusion import confusion_matrix
 from pipeline.show.contact import contact_sheet, sheet_classes
 from pipeline.show.curves import training_curves
+from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
 from pipeline.show.scatter import size_accuracy_latency
 from pipeline.show.spread import data_spread
@@ -17,6 +18,7 @@ __all__ = [
     "contact_sheet",
     "data_spread",
     "least_sure",
+    "network",
     "probability_bars",
     "save",
     "sheet_classes",

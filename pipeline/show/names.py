@@ -66,6 +66,11 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def drawable(text: str) -> str:
+    """`text` on one line without the characters no font here can draw, safe for matplotlib."""
+    return plain("".join(c for c in _one_line(text) if ord(c) in _glyphs())) or "?"
+
+
 def class_labels(classes: Sequence[str], limit: int = 14) -> list[str]:
     """What to write on a figure for each class, safe to hand to matplotlib.
 

@@ -23,6 +23,12 @@ FIGURES: Mapping[str, Known] = {
         "Each variant by file size and test accuracy with its 95 % interval; the larger the disc "
         "the slower.",
     ),
+    "network": Known(
+        "network",
+        "The network",
+        "Its layers from the picture to the probabilities, with branches side by side, each with "
+        "its form, its output and its share of the multiply-accumulates.",
+    ),
     "training_curves": Known(
         "training", "Training", "Loss and accuracy of training and validation by epoch."
     ),

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from pipeline.show import checks
 from pipeline.show.audit import Audit
+from pipeline.show.network import Layer, Side
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
 from pipeline.show.variant import Latency, Ops, Seeds, Variant
 
@@ -18,6 +19,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Latency",
+    "Layer",
     "Model",
     "Ops",
     "Picture",
@@ -44,11 +46,21 @@ class Dataset(Record):
 
 
 class Model(Record):
-    """The network that was trained."""
+    """The network that was trained.
+
+    `macs` is for one picture, `receptive_field` in pixels, height and width; `int8_bytes` is what
+    the int8 file was expected to weigh before there was one. `layers` holds a row for each call
+    of a layer; `uncounted` names those whose multiply-accumulates `macs` leaves out.
+    """
 
     name: str
     params: Count
     macs: Count | None = None
+    trainable: Count | None = None
+    receptive_field: Side | None = None
+    int8_bytes: Count | None = None
+    uncounted: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
 
 
 class Stage(Record):

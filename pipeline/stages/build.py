@@ -6,16 +6,22 @@ import keras
 import numpy as np
 
 from models import MODELS
+from pipeline.compress.anatomy import anatomy
 from pipeline.data.dataset import facts, training_split
 from pipeline.data.sources import Images
 from pipeline.data.statistics import channel_statistics
 from pipeline.errors import ConfigError
 from pipeline.fit.files import save_model
-from pipeline.settings import Build, Inputs, Metrics
+from pipeline.settings import LAYERS, Build, Inputs, Metrics
+from pipeline.show import figures
+from pipeline.show.network import Network
 
 
 def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
-    """Write `model.keras`, from pixels 0..255 to probabilities, and `summary.txt`."""
+    """Write `model.keras`, from pixels 0..255 to probabilities, and what it is made of.
+
+    `summary.txt` is Keras' own, `layers.json` ours: a `Network`; `figures/network.png` draws it.
+    """
     known = facts(inputs["ingest"])
     images, _ = training_split(inputs["ingest"])
     core = make_core(settings, images.shape[1:], len(known["classes"]))
@@ -24,7 +30,12 @@ def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
     lines: list[str] = []
     model.summary(print_fn=lambda line, line_break=False: lines.append(line), line_length=88)
     (out / "summary.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return {"model": settings.model, "params": core.count_params()}
+    network = Network.model_validate(anatomy(model).facts())
+    (out / LAYERS).write_text(network.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (out / "figures").mkdir()
+    figures.save(figures.network(network), out / "figures" / "network.png")
+    said = {"params": network.params, "macs": network.macs, "int8_bytes": network.int8_bytes}
+    return {"model": settings.model, **said}
 
 
 def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> keras.Model:

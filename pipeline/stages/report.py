@@ -12,7 +12,7 @@ from pipeline.data.dataset import facts, training_split
 from pipeline.fit.history import read_history
 from pipeline.measure.choice import recommend
 from pipeline.measure.machine import versions
-from pipeline.settings import AUDIT, REFERENCE, Inputs, Metrics
+from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics
 from pipeline.settings import Report as Settings
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
@@ -29,7 +29,7 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     sheets = figures.sheet_classes([one.train for one in audit.classes])
     report = gather(settings, inputs, audit, sheets)
     (out / "figures").mkdir()
-    for stage in ("augment", "evaluate"):
+    for stage in ("augment", "build", "evaluate"):
         shutil.copytree(inputs[stage] / "figures", out / "figures", dirs_exist_ok=True)
     scatter = figures.size_accuracy_latency(report.variants, report.recommended)
     figures.save(scatter, out / "figures" / "size_accuracy_latency.png")
@@ -63,11 +63,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             **_compared(settings, measured),
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
-            "model": {
-                "name": settings.config["build"]["model"],
-                "params": manifests["build"]["metrics"]["params"],
-                "macs": _by_name(measured)[REFERENCE]["macs"],
-            },
+            "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),

@@ -9,7 +9,11 @@ import sys
 import numpy as np
 import pytest
 
+from pipeline.config import Config
+from pipeline.fingerprint import FileMemo
 from pipeline.graph import STAGES
+from pipeline.plan import Plan
+from pipeline.store import Store
 from tests.front_door import SMALL, call, ran, steps
 from tests.picture_sets import write_folder
 
@@ -209,3 +213,19 @@ def test_a_stray_file_changes_the_report_and_trains_nothing_anew(tmp_path, digit
         (tmp_path / "set" / str(labels[0]) / name).write_bytes(content)
     done = pix2pocket("run", *words, "--until", "build", artifacts=tmp_path / "artifacts")
     assert steps(done) == {"ingest": "ran", "augment": "cached", "build": "cached"}
+
+
+def test_a_network_drawn_another_way_trains_nothing_anew(copied):
+    """What build says to people is read by the report alone."""
+    for name in ("layers.json", "figures/network.png"):
+        (path,) = (copied / ".cache" / "build").glob(f"*/{name}")
+        assert path.is_file()
+    config = Config.load(overrides=SMALL)
+    plan = Plan(config, Store(copied / ".cache"), FileMemo(copied / ".cache" / "digests.db"))
+    before = {status.step.id: status for status in plan.survey()}
+    files = before["build"].entry.files
+    told = {name for name in files if name == "layers.json" or name.startswith("figures/")}
+    read = {step: status.identity.facts["inputs"]["build"] for step, status in before.items()
+            if "build" in status.identity.facts["inputs"]}  # fmt: skip
+    assert set(files) - told == set(read["train"])
+    assert set(read["report"]) == set(files)

@@ -302,6 +302,26 @@ def test_hostile_file_names_are_text_and_cannot_turn_the_line(attacked):
     assert "\u202e" not in text.partition("`````yaml")[0].partition("## Pictures going in")[2]
 
 
+def test_the_network_stands_with_its_figures_and_every_layer(facts, figures_dir, tmp_path):
+    layer = {"kind": "Conv2D", "inputs": [], "output": [8, 8, 4], "params": 40, "trainable": 40}
+    rows = [layer | {"name": f"<i>{n}|", "macs": n, "field": [3, 5]} for n in range(20)]
+    facts["model"] |= {"macs": 190, "receptive_field": [22, 20], "int8_bytes": 37_187}
+    facts["model"] |= {"uncounted": ["attention"], "layers": rows}
+    render(Report.model_validate(facts), figures_dir, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    shown = cells(page, "table-layers")
+    assert shown[19] == ["<i>19|", "Conv2D", "8 × 8 × 4", "40", "19", "10.0 %", "3 × 5"]
+    assert len(shown) == 20
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    listed = [line for line in text.splitlines() if "| Conv2D |" in line]
+    assert len(listed) == 12, "the costliest"
+    assert listed[-1].startswith(r"| &lt;i&gt;19\| | Conv2D | 8 × 8 × 4 | 40 | 19 | 10.0 % |")
+    for written in (page, text):
+        assert "22 × 20" in written
+        assert "off by +3.0 %" in written
+        assert "not counted: attention" in written
+
+
 @pytest.mark.parametrize(("number", "folded"), [(2, False), (12, False), (13, True)])
 def test_many_contact_sheets_are_folded_away(facts, number, folded, figures_dir, tmp_path):
     sheets = [places.sheet(i, f"class {i}").model_dump() for i in range(number)]

@@ -5,6 +5,7 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.fit import session
 from pipeline.fit.files import load_model
+from pipeline.show.network import Network
 from pipeline.stages import build
 
 
@@ -71,8 +72,29 @@ def test_the_options_of_the_recipe_reach_the_network(chain, metrics):
     model = load_model(chain["build"] / "model.keras")
     convolutions = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
     assert [layer.filters for layer in convolutions] == [6, 12, 24]
-    assert metrics["build"] == {"model": "small_cnn", "params": model.count_params()}
+    said = metrics["build"]
+    assert (said["model"], said["params"]) == ("small_cnn", model.count_params())
     assert "probabilities" in (chain["build"] / "summary.txt").read_text()
+
+
+def test_layers_are_written_as_they_are_counted_and_drawn(chain, metrics):
+    network = Network.model_validate_json((chain["build"] / "layers.json").read_text())
+    # 3x3 convolutions at 8, 4 and 2 pixels a side, channels 1-6-12-24, and the dense layer
+    macs = 9 * (64 * 1 * 6 + 16 * 6 * 12 + 4 * 12 * 24) + 24 * 10
+    assert network.macs == sum(layer.macs for layer in network.layers) == macs
+    assert metrics["build"]["macs"] == macs
+    assert network.receptive_field == (22, 22)
+    assert [layer.kind for layer in network.layers][:3] == ["InputLayer", "Rescaling", "Conv2D"]
+    picture = (chain["build"] / "figures" / "network.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_what_build_says_to_people_is_the_same_each_time(chain, settings, do, tmp_path):
+    keras.layers.Dense(3).build((None, 2))  # whatever ran before
+    do(build, settings("build"), {"ingest": chain["ingest"]}, tmp_path / "again")
+    for name in ("layers.json", "figures/network.png", "summary.txt"):
+        again = (tmp_path / "again" / name).read_bytes()
+        assert again == (chain["build"] / name).read_bytes()
 
 
 def test_an_option_the_network_refuses_is_one_line(settings):

@@ -68,6 +68,11 @@ def inputs(tmp_path):
     write(folders["ingest"], "dataset.json", known)
     write(folders["ingest"], "audit.json", audit())
     write(folders["augment"], "policy.json", [])
+    layer = {"name": "images", "kind": "InputLayer", "inputs": [], "output": [8, 8, 1]}
+    layers = [layer | {"params": 90, "trainable": 80, "macs": 7}]
+    network = {"name": "net", "params": 90, "trainable": 80, "macs": 7, "int8_bytes": 110}
+    network |= {"receptive_field": [22, 22], "uncounted": [], "layers": layers}
+    write(folders["build"], "layers.json", network)
     score = {"precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 3}
     per_class = [{"class": name, **score} for name in CLASSES]
     evaluation = {"split": "test", "correct": 8, "accuracy": 0.9, "accuracy_ci95": [0.8, 0.95]}
@@ -77,6 +82,7 @@ def inputs(tmp_path):
     write(folders["benchmark"], "benchmark.json", {"machine": {"cpu": "x"}, "variants": rows})
     for stage, names in (
         ("augment", ["augmentation_preview"]),
+        ("build", ["network"]),
         ("evaluate", ["training_curves", "confusion_matrix", "wrong_pictures", "least_sure",
                       "probability_bars"]),
     ):  # fmt: skip
@@ -112,7 +118,9 @@ def test_the_report_puts_together_what_the_stages_left(done):
     written = json.loads((done[0] / "report.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row["status"] for row in written["variants"]}
     assert rows == {"float32": "ok", "int8": "ok", "prune+int8": "failed"}
-    assert written["model"] == {"name": "small_cnn", "params": 90, "macs": 9}
+    model = written["model"]
+    assert (model["name"], model["params"], model["trainable"]) == ("small_cnn", 90, 80)
+    assert (model["macs"], model["receptive_field"], len(model["layers"])) == (7, [22, 22], 1)
     assert written["training"]["history"]["val_loss"] == [2.0, 1.5]
     assert "correct" not in written["evaluation"]
     assert written["seconds"] == 9
