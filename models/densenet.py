@@ -35,6 +35,8 @@ def densenet(
     Source: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks",
     2016, table 1.
     """
+    if not depths or min(depths) < 1:
+        raise ValueError(f"depths {list(depths)}: a block has a layer at least")
     images = keras.Input(input_shape, name="images")
     if wants_small_stem(stem, input_shape):
         x = convolve(images, 2 * growth, 3, normalization="none", activation="none", use_bias=False)
