@@ -17,14 +17,17 @@ DEEPEST = 200  # braces in braces
 
 # By name, since new ones may come: none takes code, a path, an address or a vocabulary.
 LAYERS = frozenset(
-    """
-    Activation ActivityRegularization Add AlphaDropout Average AveragePooling2D BatchNormalization
-    CenterCrop Concatenate Conv2D Conv2DTranspose Cropping2D Dense DepthwiseConv2D Dot Dropout ELU
-    Flatten GaussianDropout GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D
-    GroupNormalization Identity InputLayer LayerNormalization LeakyReLU MaxPooling2D Maximum Minimum
-    Multiply Normalization PReLU Permute ReLU RepeatVector Rescaling Reshape Resizing
-    SeparableConv2D Softmax SpatialDropout2D Subtract UnitNormalization UpSampling2D ZeroPadding2D
-    """.split()
+    (
+        *("Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average"),
+        *("AveragePooling2D", "BatchNormalization", "CenterCrop", "Concatenate", "Conv2D"),
+        *("Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D", "Dot", "Dropout", "ELU"),
+        *("Flatten", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling2D"),
+        *("GlobalMaxPooling2D", "GroupNormalization", "Identity", "InputLayer"),
+        *("LayerNormalization", "LeakyReLU", "MaxPooling2D", "Maximum", "Minimum", "Multiply"),
+        *("Normalization", "PReLU", "Permute", "ReLU", "RepeatVector", "Rescaling", "Reshape"),
+        *("Resizing", "SeparableConv2D", "Softmax", "SpatialDropout2D", "Subtract"),
+        *("UnitNormalization", "UpSampling2D", "ZeroPadding2D"),
+    )
 )
 PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints"})
 OPERATIONS = frozenset({"keras.src.ops.numpy", "keras.src.ops.nn"})

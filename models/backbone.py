@@ -77,7 +77,9 @@ def _extractor(
         options["alpha"] = alpha
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # weights for pictures of 224 are loaded: as they should
+            warnings.simplefilter(
+                "ignore"
+            )  # weights for pictures of 224 are loaded: as they should
             made: keras.Model = getattr(keras.applications, network)(**options)
     except Exception as error:  # a download raises a bare one
         if weights != "imagenet":
@@ -107,11 +109,10 @@ def _prepared(images: Any, pixels: str) -> Any:
         return layers.Rescaling(1 / 127.5, -1.0, name="own")(x)
     if pixels == "built_in":
         return x
-    mean, deviation = (CAFFE_MEAN, (1.0, 1.0, 1.0))
+    mean, variance = list(CAFFE_MEAN), [1.0, 1.0, 1.0]
     if pixels == "torch":
-        mean, deviation = ([255 * value for value in values] for values in (MEAN, DEVIATION))
-    variance = [value**2 for value in deviation]
-    return layers.Normalization(mean=list(mean), variance=variance, name="own")(x)
+        mean, variance = [255 * m for m in MEAN], [(255 * d) ** 2 for d in DEVIATION]
+    return layers.Normalization(mean=mean, variance=variance, name="own")(x)
 
 
 def _take_rgb(extractor: keras.Model) -> None:

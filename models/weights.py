@@ -8,7 +8,10 @@ import keras
 
 from pipeline.errors import ConfigError, IntegrityError
 
-MODEL = ("model_config", "model_weights")  # attribute and group that a whole model has, never weights
+MODEL = (
+    "model_config",
+    "model_weights",
+)  # attribute and group that a whole model has, never weights
 
 
 def check_weights_file(stream: IO[bytes] | Path, size: int, where: str) -> None:

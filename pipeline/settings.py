@@ -188,6 +188,12 @@ class Fit(Section):
         """The parts of the fit, in order: one, in which everything learns."""
         return (Phase(self.epochs, self.learning_rate, frozen=False),)
 
+    def during(self, phase: Phase) -> Self:
+        """The settings of one phase by itself, so that warm-up and schedule span it."""
+        return self.model_copy(
+            update={"epochs": phase.epochs, "learning_rate": phase.learning_rate}
+        )
+
 
 class Train(Fit):
     """The first training, from the initial weights.

@@ -50,8 +50,12 @@ class BestWeights:
         if epoch >= self.first and (self.score is None or score > self.score):
             self.epoch, self.score = epoch, score
             self._weights = self.model.get_weights()
-        elif self.patience and self.epoch is not None:
-            self.model.stop_training = epoch - max(self.epoch, self._begun) >= self.patience
+        elif (
+            self.patience
+            and self.epoch is not None
+            and epoch - max(self.epoch, self._begun) >= self.patience
+        ):
+            self.model.stop_training = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Put the best weights back."""

@@ -117,7 +117,7 @@ def _fit_phase(
     per_epoch = task.steps_per_epoch(settings)
     change = augmenter(task.policy)
     model.compile(
-        optimizer=optimizer(settings, phase, per_epoch, api),
+        optimizer=optimizer(settings.during(phase), per_epoch, api),
         loss=LOSS,
         metrics=["accuracy"],
         steps_per_execution=_divisor(per_epoch, settings.steps_per_execution),

@@ -3,21 +3,21 @@
 from types import ModuleType
 from typing import Any
 
-from pipeline.settings import Fit, Phase
+from pipeline.settings import Fit
 
 # Of the last part of a variable's name: tf_keras hands over `block/conv/kernel:0`, and a layer
 # called `unbiased` is to decay as any other.
 SPARED = r"(^|/)(bias|gamma|beta)(:\d+)?$"
 
 
-def optimizer(settings: Fit, phase: Phase, steps_per_epoch: int, api: ModuleType) -> Any:
-    """Make the optimizer of some settings with its schedule, which spans the phase.
+def optimizer(settings: Fit, steps_per_epoch: int, api: ModuleType) -> Any:
+    """Make the optimizer of some settings with its schedule.
 
     `api` is the Keras module the model belongs to. Weight decay leaves biases and normalization
     alone: it would only pull a network's scale about (Loshchilov and Hutter, 2019, sect. 4;
     Goyal et al., 2017, sect. 5.3).
     """
-    rate = _learning_rate(settings, phase, steps_per_epoch, api)
+    rate = _learning_rate(settings, steps_per_epoch, api)
     optimizers = api.optimizers
     decay = settings.weight_decay or None
     if settings.optimizer in {"sgd", "nesterov"}:
@@ -32,16 +32,16 @@ def optimizer(settings: Fit, phase: Phase, steps_per_epoch: int, api: ModuleType
     return made
 
 
-def _learning_rate(settings: Fit, phase: Phase, steps_per_epoch: int, api: ModuleType) -> Any:
+def _learning_rate(settings: Fit, steps_per_epoch: int, api: ModuleType) -> Any:
     """Warm-up and cosine as a function of the step; a constant rate as it is."""
-    total = phase.epochs * steps_per_epoch
+    total = settings.epochs * steps_per_epoch
     warmup = min(round(settings.warmup_epochs * steps_per_epoch), total - 1)
     if settings.schedule == "constant" and not warmup:
-        return phase.learning_rate
+        return settings.learning_rate
     schedules = api.optimizers.schedules
     final = 1.0 if settings.schedule == "constant" else 0.0
     if not warmup:
-        return schedules.CosineDecay(phase.learning_rate, total, alpha=final)
+        return schedules.CosineDecay(settings.learning_rate, total, alpha=final)
     return schedules.CosineDecay(
-        0.0, total - warmup, alpha=final, warmup_target=phase.learning_rate, warmup_steps=warmup
+        0.0, total - warmup, alpha=final, warmup_target=settings.learning_rate, warmup_steps=warmup
     )
