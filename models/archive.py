@@ -76,7 +76,7 @@ def inspect(path: Path) -> None:
         raise IntegrityError(f"{path}: {CONFIG} describes no model")
     # What it was compiled with is not loaded: a loss of one's own is no harm.
     described = {key: value for key, value in config.items() if key != "compile_config"}
-    if config.get("class_name") not in MODELS:
+    if str(config.get("class_name")) not in MODELS:
         name = str(config.get("class_name"))[:60]
         raise IntegrityError(
             f"{path}: its model is of the class {name!r}; only functional and Sequential models "
@@ -125,8 +125,11 @@ def _below(value: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _check_class(path: Path, said: Mapping[str, Any]) -> None:
-    name, module = said["class_name"], said.get("module")
-    known = isinstance(name, str) and (
+    name, module, registered = (
+        said.get(key) for key in ("class_name", "module", "registered_name")
+    )
+    texts = all(isinstance(text, str | None) for text in (name, module, registered))
+    known = texts and (
         (module == "keras.layers" and name in LAYERS)
         or (module in HOMES and name in MODELS)
         or (module in PARTS and re.fullmatch(r"[A-Z]\w*", name) is not None)
@@ -134,9 +137,8 @@ def _check_class(path: Path, said: Mapping[str, Any]) -> None:
         or (module == "keras" and name == "DTypePolicy")
         or (name in VALUES and module in {None, "builtins"})
     )
-    registered = said.get("registered_name")
-    if not known or registered not in {None, name}:
-        shown = f"{module}.{name}" if registered in {None, name} else registered
+    if not known or registered not in (None, name):
+        shown = f"{module}.{name}" if registered in (None, name) else registered
         raise IntegrityError(
             f"{path}: {str(shown)[:80]!r} inside; only Keras' built-in layers for pictures are "
             "taken, no Lambda and none of one's own: rebuild the model with those and save it again"

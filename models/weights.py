@@ -1,5 +1,6 @@
 """Weights from files: what is in an HDF5 file is looked at before Keras reads it."""
 
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ def load_weights(model: keras.Model, path: Path, network: str) -> None:
     if older == path.name.endswith(".weights.h5"):
         ending = "plain .h5" if older else ".weights.h5"
         raise ConfigError(f"{where} is in the other form of Keras: rename it to end in {ending}")
-    wanted = sum(weight.shape.num_elements() for weight in model.weights)
+    wanted = sum(math.prod(weight.shape) for weight in model.weights)
     reason = f"it holds {held:,} numbers, not {wanted:,}"
     try:
         if held == wanted:
