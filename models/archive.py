@@ -35,6 +35,7 @@ MODELS = frozenset({"Functional", "Sequential", "Model"})
 HOMES = frozenset(
     {"keras", "keras.models", "keras.src.models.functional", "keras.src.models.sequential"}
 )
+FUNCTION = re.compile(r"(^|_)(activation|initializer|regularizer|constraint|function)$")
 VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__"})
 
 
@@ -118,7 +119,10 @@ def _check_values(path: Path, value: Any, depth: int) -> None:
 
 def _below(value: Mapping[str, Any]) -> Iterator[Any]:
     for key, item in value.items():
-        if key == "compile_config" and item:
+        code = isinstance(item, Mapping) and "class_name" not in item and FUNCTION.search(str(key))
+        if code:  # where a lambda stands as mere bytes, without a name
+            yield {"class_name": "__lambda__"}
+        elif key == "compile_config" and item:
             yield {"class_name": key, "module": "a model inside"}  # that one Keras would compile
         else:
             yield item
@@ -132,8 +136,7 @@ def _check_class(path: Path, said: Mapping[str, Any]) -> None:
     known = texts and (
         (module == "keras.layers" and name in LAYERS)
         or (module in HOMES and name in MODELS)
-        or (module in PARTS and re.fullmatch(r"[A-Z]\w*", name) is not None)
-        or (module in OPERATIONS and re.fullmatch(r"[A-Z]\w*", name) is not None)
+        or (module in PARTS | OPERATIONS and re.fullmatch(r"[A-Z]\w*", str(name)) is not None)
         or (module == "keras" and name == "DTypePolicy")
         or (name in VALUES and module in {None, "builtins"})
     )

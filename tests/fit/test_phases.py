@@ -65,7 +65,7 @@ def test_each_phase_has_its_own_warm_up_and_schedule_the_second_lower(task, netw
 def test_the_second_phase_goes_on_from_the_best_of_the_first_and_the_best_of_both_is_kept(
     task, network
 ):
-    model, done, watch = fitted(task, network, epochs=6, frozen_epochs=3, fine_tune_rate=1e-9)
+    _, done, watch = fitted(task, network, epochs=6, frozen_epochs=3, fine_tune_rate=1e-9)
     first = int(np.argmax(done.history["val_accuracy"][:3]))
     best = list(watch.weights[first].values())
     assert all(np.array_equal(a, b) for a, b in zip(watch.begun[1], best, strict=True))
