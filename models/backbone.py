@@ -1,6 +1,5 @@
 """Backbone: a network of `keras.applications` with weights learned before, and a new head."""
 
-import math
 import warnings
 from typing import Any
 
@@ -134,8 +133,7 @@ def _mend_efficientnet(extractor: keras.Model) -> None:
         if isinstance(layer, layers.Normalization) and layer.input_variance is None:
             variance = np.asarray(layer.adapt_variance)
             if np.allclose(variance, np.square(DEVIATION), rtol=1e-2):
-                root = [math.sqrt(value) for value in DEVIATION]
-                layer.adapt_variance.assign(variance * root)
+                layer.adapt_variance.assign(variance * np.asarray(DEVIATION))  # a root is taken
                 layer.finalize_state()
 
 
