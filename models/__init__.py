@@ -3,8 +3,11 @@
 `MODELS["lenet5"](input_shape, classes, **options)` imports `models/lenet5.py` when it is called
 for, so that listing the table costs nothing. `CHECKS` names, for networks whose options need more
 than a comparison of types, a function that imports no Keras, takes the options by keyword and
-raises `ConfigError`.
+raises `ConfigError`, or `IntegrityError` for a file that is not to be trusted.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from pipeline.lazy import LazyTable
 
@@ -31,7 +34,32 @@ MODELS = LazyTable(
         "densenet121": "models.densenet:densenet121",
         "mobilenet_v1": "models.mobilenet_v1:mobilenet_v1",
         "mobilenet_v2": "models.mobilenet_v2:mobilenet_v2",
+        "backbone": "models.backbone:backbone",
+        "file": "models.file:file",
     },
 )
 
-CHECKS = LazyTable("check", {})
+CHECKS = LazyTable(
+    "check",
+    {
+        "backbone": "models.applications:check",
+        "file": "models.archive:check",
+    },
+)
+
+# What `build.preprocess` may be, the default first. `own`: the network takes pixels 0..255.
+_NORMALIZED = ("scale", "centre", "standardize")
+_PREPROCESSING: Mapping[str, tuple[str, ...]] = {
+    "backbone": ("own",),
+    "file": (*_NORMALIZED, "own"),
+}
+
+
+def preprocessing(name: str) -> tuple[str, ...]:
+    """Preprocessing a network can have in front of it, the default first."""
+    return _PREPROCESSING.get(name, _NORMALIZED)
+
+
+def is_pretrained(name: str, options: Mapping[str, Any]) -> bool:
+    """Tell whether a network with these options begins with weights learned before."""
+    return name == "file" or (name == "backbone" and options["weights"] != "none")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from models import CHECKS, MODELS
+from models import CHECKS, MODELS, is_pretrained, preprocessing
 from pipeline import recipe as recipes
 from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
 from pipeline.errors import ConfigError
@@ -102,6 +102,12 @@ class Config(BaseModel):
     def _check_names(self) -> None:
         DATASETS.reference(self.ingest.dataset.partition(":")[0])
         _check_options(self.build)
+        self._check_preprocessing()
+        if self.train.frozen_epochs and not is_pretrained(self.build.model, self._build_options()):
+            raise ConfigError(
+                f"train.frozen_epochs: {self.build.model} has no weights learned before; set 0, or "
+                "build.model=backbone with build.weights"
+            )
         policy = self.augment.policy
         if isinstance(policy, str):
             if policy not in POLICIES:
@@ -112,6 +118,13 @@ class Config(BaseModel):
             for operation in policy:
                 for name in [operation] if isinstance(operation, str) else operation:
                     AUGMENTATIONS.reference(name)
+
+    def _check_preprocessing(self) -> None:
+        said, known = self.build.preprocess, preprocessing(self.build.model)
+        if said is not None and said not in known:
+            raise ConfigError(
+                f"build.preprocess: {self.build.model} takes {', '.join(known)} here, not {said!r}"
+            )
 
     def resolve(self) -> dict[str, tuple[Step, Section]]:
         """Give each step of the run its complete settings, in an order in which it can be done.
@@ -126,11 +139,15 @@ class Config(BaseModel):
         given = {name: set(section.given) for name, section in SECTIONS.items()}
         plain = self.model_dump(mode="json", exclude=given)
         plain["build"] = self._build_options() | plain["build"]
+        plain["build"]["preprocess"] = self._preprocess()
         for name in TRANSFORMS:
             section: Prune = getattr(self, name)
             inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
             plain[name] = inherited | {"presets": plain[name]["presets"]}
         return {key: _writable(value) for key, value in plain.items()}
+
+    def _preprocess(self) -> str:
+        return self.build.preprocess or preprocessing(self.build.model)[0]
 
     def _build_options(self) -> dict[str, Any]:
         options = MODELS.function(self.build.model).defaults
@@ -144,7 +161,7 @@ class Config(BaseModel):
         if step.stage == "quantize":
             given["format"] = step.ending
         if step.stage == "build":
-            given |= self._build_options()
+            given |= self._build_options() | {"preprocess": self._preprocess()}
         if step.stage == "augment" and isinstance(self.augment.policy, str):
             given["policy"] = POLICIES[self.augment.policy]
         if step.stage == "report":

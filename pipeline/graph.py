@@ -28,7 +28,7 @@ KERAS = "pipeline.fit.session:begin"
 STAGES = (
     Stage("ingest", outside="pipeline.data:files"),
     Stage("augment", needs=("ingest",), begin=KERAS),
-    Stage("build", needs=("ingest",), begin=KERAS),
+    Stage("build", needs=("ingest",), outside="models.outside:files", begin=KERAS),
     Stage("train", needs=("ingest", "augment", "build"), begin=KERAS),
     Stage("evaluate", needs=("ingest", "train"), begin=KERAS),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),

@@ -5,6 +5,7 @@ frozen, refuse unknown keys, and hold values only, so that a stage's cache key c
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -136,11 +137,24 @@ class Build(Section):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     model: str = Field("small_cnn", description="a row of `show models`")
-    preprocess: Literal["scale", "centre", "standardize"] = Field(
-        "scale",
-        description="pixels to 0..1; centre: each channel also to mean 0 over the train split; "
-        "standardize: to mean 0 and deviation 1",
+    preprocess: Literal["scale", "centre", "standardize", "own"] | None = Field(
+        None,
+        description="scale: pixels to 0..1; centre: each channel also to mean 0 over the train "
+        "split; standardize: to mean 0 and deviation 1; own: left to the network, which takes "
+        "0..255; default: scale, for backbone own",
     )
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a fit: its epochs, its highest learning rate, and what of the network is frozen.
+
+    Frozen is all but the last layer with weights.
+    """
+
+    epochs: int
+    learning_rate: float
+    frozen: bool
 
 
 class Fit(Section):
@@ -171,9 +185,56 @@ class Fit(Section):
             )
         return self
 
+    def phases(self) -> tuple[Phase, ...]:
+        """The parts of the fit, in order: one, in which everything learns."""
+        return (Phase(self.epochs, self.learning_rate, frozen=False),)
+
+    def during(self, phase: Phase) -> Self:
+        """The settings of one phase by itself, so that warm-up and schedule span it."""
+        return self.model_copy(
+            update={"epochs": phase.epochs, "learning_rate": phase.learning_rate}
+        )
+
 
 class Train(Fit):
-    """The first training, from the initial weights."""
+    """The first training, from the initial weights.
+
+    With `frozen_epochs` in two phases, each with its own warm-up and schedule: first the output
+    layer alone, then the whole network. The best epoch is chosen over both.
+    """
+
+    frozen_epochs: Whole = Field(
+        0, description="the first of the epochs, in which a pretrained network's output layer "
+        "learns alone"
+    )  # fmt: skip
+    fine_tune_rate: Positive = Field(
+        0.1, description="factor on the learning rate after those, and for fine-tuning stages"
+    )
+
+    @model_validator(mode="after")
+    def _leave_time_in_each_phase(self) -> Self:
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                f"frozen_epochs {self.frozen_epochs} of {self.epochs} epochs leaves none to train "
+                "the whole network"
+            )
+        for phase in self.phases():
+            if self.warmup_epochs >= phase.epochs:
+                raise ValueError(
+                    f"warmup_epochs {self.warmup_epochs:g} is for each phase, and one is of "
+                    f"{phase.epochs}: it leaves none at full learning rate"
+                )
+        return self
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The output layer alone, then everything at a lower rate; or everything at once."""
+        if not self.frozen_epochs:
+            return super().phases()
+        rest = self.epochs - self.frozen_epochs
+        return (
+            Phase(self.frozen_epochs, self.learning_rate, frozen=True),
+            Phase(rest, self.learning_rate * self.fine_tune_rate, frozen=False),
+        )
 
 
 class Evaluate(Section):
@@ -231,6 +292,7 @@ class Prune(Fit):
     def inherit(self, train: Train) -> Self:
         """Fill what the recipe does not say of this section from its `train` section."""
         values = {name: getattr(train, name) for name in self.inherited}
+        values["learning_rate"] = train.phases()[-1].learning_rate
         said = self.model_dump(include=self.model_fields_set)
         return self.model_copy(update=values | said | {"presets": {}})
 

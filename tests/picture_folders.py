@@ -36,6 +36,17 @@ def photo_folder(root, counts, sizes=((64, 48),)):
     return root
 
 
+def photos(side, count):
+    """Crops of a temple and of a flower in turn: uint8 `(count, side, side, 3)`."""
+    rng = np.random.default_rng(0)
+    crops = []
+    for number in range(count):
+        left, top = rng.integers(0, 640 - side + 1), rng.integers(0, 427 - side + 1)
+        photo = load_sample_images().images[number % 2]
+        crops.append(photo[top : top + side, left : left + side])
+    return np.stack(crops)
+
+
 def save(image, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)

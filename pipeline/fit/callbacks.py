@@ -24,7 +24,8 @@ class BestWeights:
     """Keep the weights of the best epoch, and put them back at the end.
 
     Which is best, `standing` says. Epochs before `first` do not count: a network being pruned is
-    not yet what it will be.
+    not yet what it will be. In a fit of several phases it is one and the same: the next phase goes
+    on from the best weights so far, and patience begins anew.
     """
 
     model: Any
@@ -35,14 +36,25 @@ class BestWeights:
         self.epoch: int | None = None
         self.score: tuple[float, float] | None = None
         self._weights: list[Any] = []
+        self._begun: int | None = None  # first epoch of this phase
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Begin a phase."""
+        self._begun = None
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Compare, keep, and stop when `patience` epochs brought nothing better."""
+        if self._begun is None:
+            self._begun = epoch
         score = standing(logs["val_accuracy"], logs["val_loss"])
         if epoch >= self.first and (self.score is None or score > self.score):
             self.epoch, self.score = epoch, score
             self._weights = self.model.get_weights()
-        elif self.patience and self.epoch is not None and epoch - self.epoch >= self.patience:
+        elif (
+            self.patience
+            and self.epoch is not None
+            and epoch - max(self.epoch, self._begun) >= self.patience
+        ):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:

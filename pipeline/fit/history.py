@@ -6,6 +6,7 @@ from math import inf, isnan
 from pathlib import Path
 
 HISTORY = "history.csv"
+FROZEN = "frozen"  # column of a fit in two phases: 1 where the output layer learned alone
 
 
 def standing(val_accuracy: float, val_loss: float) -> tuple[float, float]:

@@ -32,7 +32,8 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
     """Loss, accuracy and learning rate over epochs, training against validation.
 
     `history` maps `loss`, `val_loss`, `accuracy`, `val_accuracy`, `learning_rate` (those it has)
-    to one value an epoch. `best_epoch` counts from 1; left out, it is where `val_loss` is lowest.
+    to one value an epoch; `frozen`, 1 or 0, where a backbone was let learn on the way, which a thin
+    line shows. `best_epoch` counts from 1; left out, it is where `val_loss` is lowest.
     """
     history = {name: [float(value) for value in values] for name, values in history.items()}
     names = [name for name in _HEIGHTS if history.get(name) or history.get(f"val_{name}")]
@@ -42,6 +43,9 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
     subtitle = "Blue: validation pictures. Orange, dashed: training pictures."
     if best:
         subtitle += f" The dotted line is the epoch that was kept, {best} of {epochs}."
+    thawed = list(history.get("frozen", ())).count(1.0)
+    if thawed:
+        subtitle += f" Up to the thin line, after epoch {thawed}, only the output layer learned."
     figure, sheet = page("How training went", subtitle, height)
     top = HEAD + 0.3
     for name in names:
@@ -50,6 +54,8 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
         sheet.text(MARGIN, top - 0.1, heading, weight="bold", size=SMALL_SIZE, va="bottom")
         _curve(axes, name, history)
         _epoch_axis(axes, epochs, best, last=name == names[-1])
+        if thawed:
+            axes.axvline(thawed + 0.5, color=MUTED, linewidth=0.8)
         top += _HEIGHTS[name] + _GAP
     return figure
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from models import MODELS
+from models import MODELS, preprocessing
 from pipeline.compress.anatomy import anatomy
 from pipeline.data.dataset import facts, training_split
 from pipeline.data.sources import Images
@@ -25,7 +25,8 @@ def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
     known = facts(inputs["ingest"])
     images, _ = training_split(inputs["ingest"])
     core = make_core(settings, images.shape[1:], len(known["classes"]))
-    model = with_preprocessing(core, settings.preprocess, images)
+    kind = settings.preprocess or preprocessing(settings.model)[0]
+    model = with_preprocessing(core, kind, images)
     save_model(model, out / "model.keras")
     lines: list[str] = []
     model.summary(print_fn=lambda line, line_break=False: lines.append(line), line_length=88)
@@ -49,12 +50,14 @@ def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> ke
 
 
 def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Model:
-    """Put pixel normalization in front of a core, in one flat graph.
+    """Put pixel normalization in front of a core, in one flat graph; none for `own`.
 
     `scale` maps 0..255 to 0..1; `centre` does and takes off each channel's mean over `images`, the
     train split `(N, H, W, C)`; `standardize` gives each channel mean 0 and deviation 1 over it.
     Flat, since the mirror and the converter then see one list of layers.
     """
+    if kind == "own":
+        return core
     pixels = keras.Input(images.shape[1:], name="images")
     if kind == "scale":
         front = keras.layers.Rescaling(1 / 255, name="scale")

@@ -1,0 +1,107 @@
+"""File: a Keras model of one's own making, as it was saved."""
+
+import shutil
+import tempfile
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from models.archive import WEIGHTS, inspect
+from models.flat import laid_over
+from models.outside import place
+from models.weights import check_weights_file
+from pipeline.errors import ConfigError, IntegrityError
+
+OURS = ("images", "scale", "centre", "standardize")
+
+
+def file(input_shape: tuple[int, int, int], classes: int, path: str = "") -> keras.Model:
+    """A `.keras` file of one's own, of built-in layers; its weights are the initial ones.
+
+    Maps what `build.preprocess` gives, or with `own` pixels 0..255, `(B, H, W, C)`, to class
+    probabilities `(B, classes)`. One input of that shape, its sides may be open; one output that
+    ends in softmax. Models inside it are taken apart into one flat graph, and its output layer is
+    called `probabilities`. The file is loaded from a copy, in safe mode, after a look inside.
+
+    Raises:
+        ConfigError: its input or output does not fit the pictures; says both shapes.
+        IntegrityError: it holds more than built-in layers and numbers, or is damaged.
+    """
+    where = f"build.path: {path}"
+    model = _load(place(path), where)
+    _check_ends(model, input_shape, classes, where)
+    last = model.outputs[0]._keras_history.operation
+    while isinstance(last, keras.Model):
+        last = last.outputs[0]._keras_history.operation
+    images = keras.Input(input_shape, name="images")
+    output = laid_over(model, images, {last: _renamed(last, where)})
+    if tuple(output.shape) != (None, classes):
+        raise ConfigError(f"{where} gives {_shown(output.shape)}, {classes} classes are wanted")
+    flat = keras.Model(images, output, name="file")
+    taken = {layer.name for layer in flat.layers[1:-1]} & {*OURS, "probabilities"}
+    if taken:
+        raise ConfigError(f"{where} has a layer called {min(taken)!r}, as one of ours: rename it")
+    return flat
+
+
+def _load(path: Path, where: str) -> keras.Model:
+    """Copy the file, look at the copy, and load that: no one can change it in between."""
+    with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
+        copy = Path(folder) / "model.keras"
+        shutil.copyfile(path, copy)
+        inspect(copy)
+        with zipfile.ZipFile(copy) as archive:
+            weights = archive.read(WEIGHTS)
+        check_weights_file(BytesIO(weights), len(weights), where)
+        try:
+            return keras.saving.load_model(copy, compile=False, safe_mode=True)
+        except Exception as error:  # what a strange description makes Keras raise is anything
+            reason = " ".join(str(error).split())[:200]
+            raise IntegrityError(f"{where} cannot be loaded by Keras: {reason}") from error
+
+
+def _check_ends(model: Any, input_shape: tuple[int, ...], classes: int, where: str) -> None:
+    """Compare the one input and the one output with the pictures and their classes."""
+    if not model.built or len(model.inputs) != 1 or len(model.outputs) != 1:
+        counts = f"{len(model.inputs or ())} inputs and {len(model.outputs or ())} outputs"
+        raise ConfigError(f"{where} has {counts}; one of each is wanted")
+    takes, gives = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
+    fits = len(takes) == 4 and all(
+        side in {None, wanted} for side, wanted in zip(takes[1:], input_shape, strict=True)
+    )
+    if not fits:
+        raise ConfigError(
+            f"{where} takes {_shown(takes)}, the pictures are {_shown((None, *input_shape))}: "
+            "set ingest.size and ingest.color as it wants them"
+        )
+    if len(gives) != 2 or gives[1] != classes:
+        raise ConfigError(
+            f"{where} gives {_shown(gives)}, {classes} classes want {_shown((None, classes))}: "
+            "give it an output layer of so many units"
+        )
+
+
+def _renamed(last: Any, where: str) -> Any:
+    """Return the output layer once more, called `probabilities`, with its weights."""
+    softmax = isinstance(last, keras.layers.Softmax) or (
+        isinstance(last, keras.layers.Dense | keras.layers.Activation)
+        and last.activation is keras.activations.softmax
+    )
+    if not softmax:
+        raise ConfigError(
+            f"{where} does not end in softmax but in {last.name!r} ({type(last).__name__}): give "
+            'its output layer activation="softmax" and save it again'
+        )
+    twin = type(last).from_config(last.get_config() | {"name": "probabilities"})
+    if last.weights:
+        twin.build(last.input.shape)
+        twin.set_weights(last.get_weights())
+    return twin
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    """A shape as people write it: `(B, 28, 28, 1)`, `?` for an open side."""
+    return f"(B, {', '.join('?' if side is None else str(side) for side in shape[1:])})"
