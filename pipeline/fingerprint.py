@@ -150,7 +150,7 @@ def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
         waiting += imports
         for name, target in rows:
             if name in chosen:
-                found[f"{module}[{name}]"] = target
+                found[target] = f"{module}[{name}]"
                 waiting.append(target.partition(":")[0])
         if path.name == "__init__.py":
             found |= _data_files(path.parent)
