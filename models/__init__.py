@@ -13,7 +13,8 @@ MODELS = LazyTable(
     {
         "small_cnn": "models.small_cnn:small_cnn",
         "lenet5": "models.lenet5:lenet5",
+        "custom": "models.custom.network:custom",
     },
 )
 
-CHECKS = LazyTable("check", {})
+CHECKS = LazyTable("check", {"custom": "models.custom.reading:check"})
