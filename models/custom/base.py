@@ -15,10 +15,10 @@ Step = Annotated[int, Field(strict=True, ge=1, le=32)]
 Rate = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
 Penalty = Annotated[float, Field(strict=True, ge=0, le=10, allow_inf_nan=False)]
 Padding = Literal["same", "valid"]
-Normalization = Literal["none", "batch", "layer", "group", "instance"]
-Activation = Literal[
-    "none", "relu", "relu6", "leaky_relu", "prelu", "elu", "sigmoid", "tanh"
-]  # fmt: skip
+NormalizationKind = Literal["batch", "layer", "group", "instance"]
+Normalization = Literal["none", NormalizationKind]
+ActivationKind = Literal["relu", "relu6", "leaky_relu", "prelu", "elu", "sigmoid", "tanh"]
+Activation = Literal["none", ActivationKind]
 GROUPS = 8  # of group normalization, where the channels are so divisible; else one
 
 

@@ -5,9 +5,11 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from models.custom.base import (
+    ActivationKind,
     Channels,
     Continuing,
     Kernel,
+    NormalizationKind,
     Padding,
     Rate,
     Shape,
@@ -90,7 +92,7 @@ class Normalize(_Same):
     """Normalization as a layer of its own."""
 
     main: ClassVar[str | None] = "kind"
-    kind: Literal["batch", "layer", "group", "instance"] = Field(description="which one")
+    kind: NormalizationKind = Field(description="which one")
     groups: Channels | None = Field(
         None, description="of `group`; default: 8 where they divide the channels, else one"
     )
@@ -111,9 +113,7 @@ class Activate(_Same):
     """Activation as a layer of its own."""
 
     main: ClassVar[str | None] = "kind"
-    kind: Literal["relu", "relu6", "leaky_relu", "prelu", "elu", "sigmoid", "tanh"] = Field(
-        description="which one"
-    )
+    kind: ActivationKind = Field(description="which one")
 
 
 class Dropout(_Same):

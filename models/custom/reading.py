@@ -146,7 +146,10 @@ def _layer(schema: type[Layer], said: Any, place: str) -> Layer:
 
 def _problem(error: ValidationError, schema: type[Layer]) -> str:
     """Say the first thing wrong with a layer's arguments."""
-    problem = error.errors(include_url=False)[0]
+    # A word mistyped is unknown and missing; the first says more.
+    problem, *_ = sorted(
+        error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden"
+    )
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     key = str(problem["loc"][0]) if problem["loc"] else ""
