@@ -16,7 +16,12 @@ from pipeline.measure.litert import LiteRT
 
 ROOT = Path(__file__).parent.parent.parent
 EVERY = pytest.mark.parametrize("name", MODELS)
+NEEDED = {"custom": {"layers": [{"conv": 16}, {"activation": "relu"}, "flatten"]}}  # no default
 SHAPES = pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)], ids=str)
+
+
+def make(name, shape, classes, **options):
+    return MODELS[name](shape, classes, **options | NEEDED.get(name, {}))
 
 
 def trainable(model):
@@ -26,7 +31,7 @@ def trainable(model):
 @SHAPES
 @EVERY
 def test_every_model_maps_pictures_to_probabilities(name, shape):
-    model = MODELS[name](shape, 7)
+    model = make(name, shape, 7)
     images = np.random.default_rng(0).uniform(size=(3, *shape)).astype(np.float32)
     probabilities = model.predict(images, verbose=0)
     assert model.input_shape == (None, *shape)
@@ -42,7 +47,7 @@ def test_every_model_learns_and_reaches_a_pocket(name, digits, tmp_path):
     images, labels = digits[0][:256], digits[1][:256]
     pixels = images.astype(np.float32)
     session.begin(0)
-    model = MODELS[name]((8, 8, 1), 10)
+    model = make(name, (8, 8, 1), 10)
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     losses = [model.train_on_batch(pixels / 255, labels) for _ in range(12)]
     assert min(losses[-3:]) < 0.97 * losses[0]
@@ -68,8 +73,8 @@ def test_options_are_given_by_keyword_and_known_without_importing(name):
     said = MODELS.function(name).defaults
     assert list(parameters)[:2] == ["input_shape", "classes"]
     assert said == {key: parameters[key].default for key in list(parameters)[2:]}
-    spelled_out = MODELS[name]((8, 8, 1), 10, **said)
-    assert trainable(spelled_out) == trainable(MODELS[name]((8, 8, 1), 10))
+    spelled_out = make(name, (8, 8, 1), 10, **said)
+    assert trainable(spelled_out) == trainable(make(name, (8, 8, 1), 10))
     assert MODELS.function(name).summary == inspect.getdoc(MODELS[name]).splitlines()[0]
 
 
