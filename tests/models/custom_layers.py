@@ -2,12 +2,11 @@
 
 from typing import get_args
 
-import yaml
-
 from models.custom.base import ActivationKind, NormalizationKind
+from pipeline.recipe import parse
 
 NORMALIZATIONS, ACTIVATIONS = get_args(NormalizationKind), get_args(ActivationKind)
-LAYERS = yaml.safe_load(
+LAYERS = parse(
     """
 conv: [conv: 8]
 conv 1x1: [conv: {channels: 8, kernel: 1}]
@@ -34,7 +33,7 @@ max pool overlapping: [max_pool: {size: 3, stride: 2, padding: valid}]
 average pool: [average_pool: 2]
 average pool overlapping: [average_pool: {size: 3, stride: 2}]
 global max pool: [conv: {channels: 32, normalization: batch, activation: relu}, global_max_pool]
-global average pool: [conv: {channels: 32, normalization: batch, activation: relu}, global_average_pool]
+global average pool: [conv: {channels: 32, activation: relu}, global_average_pool]
 upsample: [upsample]
 upsample bilinear: [upsample: {factor: 3, interpolation: bilinear}]
 flatten: [flatten]
@@ -59,7 +58,8 @@ concatenate features:
   - global_average_pool: {name: mean}
   - concatenate: [most, mean]
 group of 2: [normalization: {kind: group, groups: 2}]
-""".replace("1e-", "1.0e-")
+""",
+    "layers",
 )
 for kind in NORMALIZATIONS:
     LAYERS[f"{kind} normalization"] = [{"conv": {"channels": 8, "normalization": kind}}]
@@ -77,10 +77,11 @@ def whole(name):
     return [{"conv": stem | {"name": "stem"}}, *LAYERS[name]]
 
 
-MIXED = yaml.safe_load("""
+MIXED = parse(
+    """
 kernels:
   - conv: {channels: 8, kernel: 5, stride: 2, normalization: batch, activation: relu}
-  - conv: {channels: 8, dilation: 2, l1: 1.0e-4, l2: 1.0e-4}
+  - conv: {channels: 8, dilation: 2, l1: 1e-4, l2: 1e-4}
   - conv: {channels: 8, groups: 4, normalization: batch, activation: relu}
   - depthwise_conv: {kernel: 3, dilation: 2, multiplier: 2}
   - separable_conv: {channels: 12, activation: relu}
@@ -104,7 +105,7 @@ branches:
   - upsample: {from: sum}
   - flatten: {name: c}
   - concatenate: [a, b, c]
-  - dense: {units: 24, activation: relu, l1: 1.0e-4, l2: 1.0e-4}
+  - dense: {units: 24, activation: relu, l1: 1e-4, l2: 1e-4}
 normalizations:
   - conv: {channels: 8, stride: 2, normalization: instance, activation: relu}
   - conv: {channels: 8, normalization: group, activation: relu}
@@ -124,4 +125,6 @@ activations:
   - flatten
   - dense: {units: 16, activation: elu}
   - activation: prelu
-""")
+""",
+    "networks",
+)

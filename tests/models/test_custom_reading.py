@@ -202,3 +202,11 @@ def test_the_command_line_says_it_in_one_line_and_ends_with_2(words, said):
     done = call("run", *words)
     assert (done.code, len(done.errors)) == (2, 1), done.err
     assert said in done.err
+
+
+def test_a_recipe_that_holds_itself_is_refused_in_one_line(tmp_path):
+    recipe = tmp_path / "loop.yaml"
+    recipe.write_text("build: &b\n  model: custom\n  layers: *b\n")
+    done = call("show", "config", recipe)
+    assert (done.code, len(done.errors)) == (2, 1), done.err
+    assert "a section that holds itself" in done.err
