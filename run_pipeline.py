@@ -85,7 +85,7 @@ def explain(words: Words = None, artifacts: Artifacts = Path("artifacts")) -> No
 @app.command()
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="models|datasets|augmentations|settings|config|runs")
+        str, typer.Argument(metavar="models|layers|datasets|augmentations|settings|config|runs")
     ],
     words: Annotated[
         list[str] | None,

@@ -34,6 +34,7 @@ MODELS = LazyTable(
         "densenet121": "models.densenet:densenet121",
         "mobilenet_v1": "models.mobilenet_v1:mobilenet_v1",
         "mobilenet_v2": "models.mobilenet_v2:mobilenet_v2",
+        "custom": "models.custom.network:custom",
         "backbone": "models.backbone:backbone",
         "file": "models.file:file",
     },
@@ -42,6 +43,7 @@ MODELS = LazyTable(
 CHECKS = LazyTable(
     "check",
     {
+        "custom": "models.custom.reading:check",
         "backbone": "models.applications:check",
         "file": "models.archive:check",
     },

@@ -13,7 +13,7 @@ from pipeline.engine import Outcome
 from pipeline.errors import ConfigError, harmless
 from pipeline.lazy import LazyTable, nearest
 from pipeline.publish import runs
-from pipeline.reference import settings_page
+from pipeline.reference import layers_page, settings_page
 
 if TYPE_CHECKING:
     from pipeline.draft import Draft
@@ -61,10 +61,12 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
         )
     elif what == "settings":
         console.print(settings_page(), end="", markup=False)
+    elif what == "layers":
+        console.print(layers_page(), end="", markup=False)
     elif what == "runs":
         _print_runs(artifacts)
     else:
-        known = ("models", "datasets", "augmentations", "settings", "config", "runs")
+        known = ("models", "datasets", "augmentations", "layers", "settings", "config", "runs")
         raise ConfigError(f"show {what!r}: {nearest(what, known)}")
 
 

@@ -65,7 +65,10 @@ def overlay(recipe: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
 
     Raises `ConfigError` for an argument without `=` or one that goes through a plain value.
     """
-    result: dict[str, Any] = _copy(recipe)
+    try:
+        result: dict[str, Any] = _copy(recipe)
+    except RecursionError as error:  # YAML can say `&a {in: *a}`
+        raise ConfigError("a section that holds itself, or sections too deep to read") from error
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path.strip():

@@ -1,4 +1,4 @@
-"""The reference of every setting, read off the sections themselves."""
+"""The reference of every setting and of every layer, read off the schemas themselves."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from models.custom.base import Layer
+from models.custom.joins import KINDS
 from pipeline.settings import SECTIONS, Section
 
 HEAD = """# Settings
@@ -13,6 +15,26 @@ HEAD = """# Settings
 Every setting a recipe may hold, printed by `python run_pipeline.py show settings`. At the top:
 `name` (default: the recipe's file name), `seed` (default 0) and `variants`; the rest in sections,
 also reached as `section.key=value` on the command line.
+"""
+LAYERS_HEAD = """# Layers
+
+What the list `build.layers` of the network `custom` may hold, printed by `python run_pipeline.py
+show layers`. An item is a word (`max_pool`), a word with its main argument (`max_pool: 3`), or a
+word with several (`max_pool: {size: 3, stride: 2}`). A layer continues the one before unless `from`
+names another; `images` is the input. The list ends before the classifier: a dense layer with
+softmax is put behind it, and global average pooling in between where it ends in feature maps.
+
+```yaml
+build:
+  model: custom
+  layers:
+    - conv: {channels: 32, normalization: batch, activation: relu, name: stem}
+    - conv: {channels: 32, normalization: batch, name: deep}
+    - add: {of: [stem, deep], activation: relu}
+    - max_pool
+    - global_average_pool
+    - dropout: 0.2
+```
 """
 NAMES: dict[Any, str] = {
     int: "whole number",
@@ -27,6 +49,24 @@ NAMES: dict[Any, str] = {
 def settings_page() -> str:
     """Describe every section and setting in Markdown: name, default, range, meaning."""
     return "\n".join([HEAD, *(line for name in SECTIONS for line in _section(name))]) + "\n"
+
+
+def layers_page() -> str:
+    """Describe every layer of `build.layers` in Markdown: arguments, default, range, meaning."""
+    return "\n".join([LAYERS_HEAD, *(line for kind in KINDS for line in _layer(kind))])
+
+
+def _layer(kind: str) -> Iterator[str]:
+    schema: type[Layer] = KINDS[kind]
+    yield f"## {kind}\n\n{_flat(schema.__doc__)}\n"
+    yield "| argument | default | takes | |\n|---|---|---|---|"
+    fields = schema.model_fields
+    for key in sorted(fields, key=lambda key: (key != schema.main, key in {"name", "from_"})):
+        field = fields[key]
+        default = "" if field.is_required() or field.default is None else f"`{field.default}`"
+        said = _flat(field.description) + ("; the main argument" if key == schema.main else "")
+        yield f"| `{field.alias or key}` | {default} | {_takes(field)} | {said} |"
+    yield ""
 
 
 def _section(name: str) -> Iterator[str]:

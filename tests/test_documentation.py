@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.reference import settings_page
+from models.custom.joins import KINDS
+from pipeline.reference import layers_page, settings_page
 from pipeline.settings import SECTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -17,3 +18,14 @@ def test_every_setting_says_what_it_means():
     for name, section in SECTIONS.items():
         for key in set(section.model_fields) - section.given:
             assert f"| `{name}.{key}` |" in settings_page()
+
+
+def test_the_page_of_layers_is_current():
+    page = (ROOT / "docs" / "layers.md").read_text()
+    assert page == layers_page(), "run: python run_pipeline.py show layers > docs/layers.md"
+
+
+def test_every_layer_and_argument_says_what_it_means():
+    for kind, schema in KINDS.items():
+        assert f"\n## {kind}\n" in layers_page()
+        assert all(field.description for field in schema.model_fields.values()), kind

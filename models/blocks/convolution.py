@@ -5,6 +5,7 @@ from typing import Any
 from keras import layers
 
 from models.blocks.activation import activate
+from models.blocks.naming import part
 from models.blocks.normalization import normalize
 
 
@@ -16,6 +17,7 @@ def convolve(
     *,
     normalization: str = "batch",
     activation: str = "relu",
+    name: str | None = None,
     **others: Any,
 ) -> Any:
     """Convolve `(B, H, W, C)` to `channels`, normalize, activate.
@@ -26,8 +28,14 @@ def convolve(
     """
     usual = {"use_bias": normalization == "none", "kernel_initializer": "he_normal"}
     settings = {"padding": "same"} | usual | others
-    x = layers.Conv2D(channels, kernel, stride, **settings)(x)
-    return activate(normalize(x, normalization), activation)
+    x = layers.Conv2D(channels, kernel, stride, name=name, **settings)(x)
+    return finish(x, normalization, activation, name)
+
+
+def finish(x: Any, normalization: str, activation: str, name: str | None = None) -> Any:
+    """Normalize and activate `x`: what comes behind most layers, and is named after the layer."""
+    x = normalize(x, normalization, name=part(name, "normalization"))
+    return activate(x, activation, part(name, "activation"))
 
 
 def convolve_depthwise(

@@ -8,7 +8,7 @@ from keras import layers
 DROPOUTS = ("dropout", "spatial_dropout")
 
 
-def drop(x: Any, rate: float, kind: str = "dropout") -> Any:
+def drop(x: Any, rate: float, kind: str = "dropout", name: str | None = None) -> Any:
     """Leave out a share of `x` while training; a rate of 0 adds no layer.
 
     `dropout` leaves out single values (Srivastava et al., 2014), `spatial_dropout` whole channels
@@ -21,7 +21,8 @@ def drop(x: Any, rate: float, kind: str = "dropout") -> Any:
         raise ValueError(f"dropout {kind!r}: known: {', '.join(DROPOUTS)}")
     if rate == 0:
         return x
-    return (layers.Dropout if kind == "dropout" else layers.SpatialDropout2D)(rate)(x)
+    layer = layers.Dropout if kind == "dropout" else layers.SpatialDropout2D
+    return layer(rate, name=name)(x)
 
 
 def penalty(l1: float = 0.0, l2: float = 0.0) -> keras.regularizers.Regularizer | None:

@@ -20,7 +20,7 @@ from pipeline.settings import Build
 from pipeline.stages.build import make_core, with_preprocessing
 
 ROOT = Path(__file__).parent.parent.parent
-APART = {"backbone", "file"}  # need options, and bigger pictures: tests of their own
+APART = {"custom", "backbone", "file"}  # need options: they have tests of their own
 EVERY = pytest.mark.parametrize("name", [name for name in MODELS if name not in APART])
 SHAPES = pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)], ids=str)
 
