@@ -61,8 +61,8 @@ class Pen:
         self.sheet.add_patch(
             Rectangle((left, top), width, tall, fill=False, edgecolor=GREY, linewidth=0.7)
         )
-        edge = 0.1 if width > 1 else 0.07
-        self._write(box, share, left + edge, top + tall / 2, width - edge - 0.03)
+        edge, margin = (0.1, 0.07) if width > 1 else (0.07, 0.03)
+        self._write(box, share, left + edge, top + tall / 2, width - edge - margin)
         return None
 
     def _write(self, box: Box, share: float, left: float, middle: float, room: float) -> None:
@@ -154,6 +154,8 @@ class Pen:
         self.sheet.plot(xs, ys, color=GREY, linewidth=0.9, zorder=0.9)
 
     def _text(self, x: float, y: float, text: str, size: float, **style: object) -> None:
+        if not text:
+            return
         settings = {"color": INK, "ha": "left", "va": "center_baseline"} | style
         self.sheet.text(x, y, drawable(text), size=size, **settings)
 

@@ -162,6 +162,7 @@ def test_the_figure_says_forms_sizes_and_shares(sketch):
     sketch.conv(16, side=1, then=())
     shown = words(figures.network(sketch.network()))
     assert {"conv 3×3, 32 · BN · ReLU", "100 params · 50 % · 8×8×16"} <= set(shown)
+    assert "?" not in shown, "a word that is left out"
     assert any("2.00 k multiply-accumulates" in text for text in shown)
 
 
