@@ -25,13 +25,13 @@ def alexnet(
     classes; 46,764,746 at 224x224x1 with 10, the textbook's. `groups=2` splits the second, fourth
     and fifth convolution between two halves, as the paper did for two GPUs: 60,965,224.
 
-    `small` pictures (under 64 pixels) meet a 5x5/1 stem and pools that round up.
+    `small` pictures (under 128 pixels) meet a 5x5/1 stem and pools that round up.
 
     Source: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural
     networks", 2012; without response normalization, as in Zhang et al., "Dive into Deep Learning",
     8.1. Kernels start as He et al. propose, not at deviation 0.01.
     """
-    small = wants_small_stem(stem, input_shape)
+    small = wants_small_stem(stem, input_shape, below=128)
     images = keras.Input(input_shape, name="images")
     x = _unit(images, narrowed(96, width), 5) if small else _stem(images, narrowed(96, width))
     x = _pool(x, small)

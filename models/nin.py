@@ -22,14 +22,14 @@ def nin(
 
     Four blocks of one KxK and two 1x1 convolutions: 96@11x11/4, 256@5x5, 384@3x3, each followed
     by a 3x3/2 max-pool, then dropout and `classes`@3x3, whose maps are averaged to the scores.
-    1,992,166 parameters at 224x224x1 with 10 classes. `small` pictures (under 64 pixels) meet a
+    1,992,166 parameters at 224x224x1 with 10 classes. `small` pictures (under 128 pixels) meet a
     5x5/1 first block and pools that round up.
 
     Source: Lin, Chen, Yan, "Network in network", 2013; the channels of Zhang et al., "Dive into
     Deep Learning", 8.3. The last convolution is not rectified: a score that is rectified away for
     every picture would never learn.
     """
-    small = wants_small_stem(stem, input_shape)
+    small = wants_small_stem(stem, input_shape, below=128)
     images = x = keras.Input(input_shape, name="images")
     first = {"kernel": 5} if small else {"kernel": 11, "stride": 4, "padding": "valid"}
     for channels, form in ((96, first), (256, {"kernel": 5}), (384, {"kernel": 3})):

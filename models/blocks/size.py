@@ -23,9 +23,9 @@ def narrowed(channels: int, width: float) -> int:
     return rounded if rounded >= 0.9 * wanted else rounded + 8
 
 
-def wants_small_stem(stem: str, input_shape: tuple[int, int, int]) -> bool:
-    """Say whether a network begins gently: `small`, or `auto` with a side under 64 pixels."""
-    return stem == "small" or (stem == "auto" and min(input_shape[:2]) < SMALL)
+def wants_small_stem(stem: str, input_shape: tuple[int, int, int], below: int = SMALL) -> bool:
+    """Say whether a network begins gently: `small`, or `auto` with a side under `below` pixels."""
+    return stem == "small" or (stem == "auto" and min(input_shape[:2]) < below)
 
 
 def classified(images: Any, features: Any, classes: int, name: str) -> keras.Model:

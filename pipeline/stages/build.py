@@ -1,5 +1,6 @@
 """Build: make the network with its initial weights, its preprocessing in front."""
 
+import re
 from pathlib import Path
 
 import keras
@@ -45,8 +46,19 @@ def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> ke
     try:
         return MODELS[settings.model](input_shape, classes, **options)
     except (TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"build: {settings.model} at {input_shape}: {reason}") from error
+        raise ConfigError(f"build: {settings.model} at {input_shape}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What Keras has to say, in a line: without colours, and the arguments of the call."""
+    text = " ".join(
+        re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received")[0].split()
+    )
+    if re.search(r"zero or negative|negative dimension", text, re.IGNORECASE):
+        layer = re.search(r"(\w+)\.call\(\)", text)
+        where = f" for its {layer[1]}" if layer else ""
+        return f"the pictures are too small{where}: larger ones (ingest.size) or a gentler network"
+    return text
 
 
 def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Model:

@@ -78,9 +78,9 @@ def small(name, shape, classes):
 
 @pytest.fixture(scope="module")
 def pictures(digits):
-    """256 digits enlarged to 28x28: images uint8 (256, 28, 28, 1), labels int64."""
-    large = digits[0][:256].repeat(3, axis=1).repeat(3, axis=2)
-    return np.pad(large, ((0, 0), (2, 2), (2, 2), (0, 0))), digits[1][:256]
+    """128 digits enlarged to 28x28: images uint8 (128, 28, 28, 1), labels int64."""
+    large = digits[0][:128].repeat(3, axis=1).repeat(3, axis=2)
+    return np.pad(large, ((0, 0), (2, 2), (2, 2), (0, 0))), digits[1][:128]
 
 
 @SHAPES
@@ -99,13 +99,21 @@ def test_every_model_maps_pictures_to_probabilities(name, shape):
 
 @EVERY
 def test_every_model_learns_and_reaches_a_pocket(name, pictures, tmp_path):
-    reaches_a_pocket(small(name, (28, 28, 1), 10), *pictures, tmp_path)
+    model = with_preprocessing(small(name, (28, 28, 1), 10), "scale", pictures[0])
+    steps = 20 if len(model.layers) < 50 else 5
+    losses = trained(model, *pictures, steps)
+    assert min(losses[-2:]) < 0.97 * losses[0]
+    reaches_a_pocket(model, pictures[0], tmp_path)
 
 
 @pytest.mark.slow
 @EVERY
 def test_every_model_at_its_full_width_reaches_a_pocket(name, pictures, tmp_path):
-    reaches_a_pocket(MODELS[name]((28, 28, 1), 10), *pictures, tmp_path)
+    session.begin(0)
+    images, labels = pictures[0][:32], pictures[1][:32]
+    model = with_preprocessing(MODELS[name]((28, 28, 1), 10), "scale", images)
+    assert np.isfinite(trained(model, images, labels, 2)).all()
+    reaches_a_pocket(model, images, tmp_path)
 
 
 @pytest.mark.slow
@@ -114,27 +122,29 @@ def test_every_model_at_its_full_width_takes_small_pictures_in_colour(name):
     assert MODELS[name]((32, 32, 3), 10).output_shape == (None, 10)
 
 
-def reaches_a_pocket(core, images, labels, folder):
-    """Train, save, load, mirror and convert a network on real pictures, comparing at each step."""
-    model = with_preprocessing(core, "scale", images)
-    rate = min(0.01, 30 / np.sqrt(trainable(core)))  # deeper and wider ones take smaller steps
-    model.compile(
-        keras.optimizers.Adam(rate / 10), "sparse_categorical_crossentropy", jit_compile=False
-    )
+def trained(model, images, labels, steps):
+    """Fit some steps, each on its own since tracing a graph takes longer; return the losses."""
+    rate = min(0.001, 3 / np.sqrt(trainable(model)))  # wide networks take smaller steps
+    optimizer = keras.optimizers.Adam(rate)
+    model.compile(optimizer, "sparse_categorical_crossentropy", run_eagerly=True)
     pixels = images.astype(np.float32)
-    losses = [model.train_on_batch(pixels, labels) for _ in range(12)]
-    assert min(losses[-3:]) < 0.97 * losses[0]
+    return [float(model.train_on_batch(pixels, labels)) for _ in range(steps)]
 
+
+def reaches_a_pocket(model, images, folder):
+    """Save, load, mirror and convert a network, comparing what it says on real pictures."""
+    pixels, few = images.astype(np.float32), images[:16]
+    expected = np.asarray(model(pixels, training=False))
     save_model(model, folder / "model.keras")
-    expected = model.predict(pixels, verbose=0)
-    assert np.array_equal(load_model(folder / "model.keras").predict(pixels, verbose=0), expected)
-    assert check_parity(model, mirror(model), pixels[:32]) == 0
+    again = load_model(folder / "model.keras")(pixels, training=False)
+    assert np.array_equal(np.asarray(again), expected)
+    assert check_parity(model, mirror(model), pixels[:16]) == 0
 
-    (folder / "float32.tflite").write_bytes(FORMATS["float32"](model, images[:32], "uint8"))
-    same = LiteRT(folder / "float32.tflite").predict(images[:32])
-    assert np.abs(same - expected[:32]).max() < 1e-4
+    (folder / "float32.tflite").write_bytes(FORMATS["float32"](model, few, "uint8"))
+    same = LiteRT(folder / "float32.tflite").predict(images)
+    assert np.abs(same - expected).max() < 1e-4
 
-    (folder / "int8.tflite").write_bytes(FORMATS["int8"](model, images[:32], "uint8"))
+    (folder / "int8.tflite").write_bytes(FORMATS["int8"](model, few, "uint8"))
     ops = inspect_file(folder / "int8.tflite").ops
     assert ops["float32"] == ops["other"] == 0 < ops["int8"]
     close = LiteRT(folder / "int8.tflite").predict(images)
@@ -150,8 +160,8 @@ def test_parameters_are_as_many_as_the_source_has(name, shape, classes, options,
 
 
 def test_every_model_of_a_paper_is_counted_and_cites_it():
-    assert {form[0] for form in FORMS} == set(MODELS)
-    for name in set(MODELS) - {"small_cnn"}:
+    assert {form[0] for form in FORMS} == set(MODELS) - APART
+    for name in set(MODELS) - APART - {"small_cnn"}:
         assert "Source: " in MODELS.function(name).text
 
 
@@ -203,13 +213,13 @@ def test_lenet5_takes_another_activation():
 
 
 @pytest.mark.parametrize("kind", ["batch", "layer", "group", "instance"])
-@pytest.mark.parametrize("name", ["vgg11", "nin", "googlenet", "cnn_dnn"])
-def test_a_network_without_normalization_takes_any(name, kind):
-    plain = small(name, (28, 28, 1), 10)
+@pytest.mark.parametrize(
+    ("name", "convolutions"), [("vgg11", 8), ("nin", 11), ("googlenet", 57), ("cnn_dnn", 3)]
+)
+def test_a_network_without_normalization_takes_any(name, convolutions, kind):
     model = MODELS[name]((28, 28, 1), 10, **THIN[name], normalization=kind)
-    added = len(model.layers) - len(plain.layers)
-    assert added == sum("normalization" in layer.name for layer in model.layers)
-    assert added >= 3
+    kinds = [type(operation).__name__ for operation in model.operations]
+    assert kinds.count("BatchNormalization" if kind == "batch" else "Rsqrt") == convolutions
 
 
 @pytest.mark.parametrize(
@@ -222,15 +232,20 @@ def test_a_small_picture_meets_a_gentler_stem_unless_told_otherwise(name):
         maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
         return maps[-1][1]
 
+    large = 128 if name in {"alexnet", "nin"} else 64
     assert last_maps(32, "auto") == last_maps(32, "small") > 1
-    assert last_maps(64, "auto") == last_maps(64, "paper") < last_maps(64, "small")
+    assert last_maps(large, "auto") == last_maps(large, "paper") < last_maps(large, "small")
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("alexnet", {"stem": "paper"}, "alexnet at (28, 28, 1): "),
-        ("nin", {"stem": "paper"}, "nin at (28, 28, 1): "),
+        (
+            "alexnet",
+            {"stem": "paper"},
+            "alexnet at (28, 28, 1): the pictures are too small for its ",
+        ),
+        ("nin", {"stem": "paper"}, "nin at (28, 28, 1): the pictures are too small for its "),
         ("vgg11", {"width": 0}, "vgg11 at (28, 28, 1): width 0: a multiplier above 0"),
         ("vgg11", {"width": -0.5}, "vgg11 at (28, 28, 1): width -0.5: a multiplier above 0"),
         ("densenet121", {"depths": [-1]}, "densenet121 at (28, 28, 1): depths [-1]: a block has"),
