@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from models import MODELS
 from models.custom.joins import KINDS
 from pipeline.reference import layers_page, settings_page
 from pipeline.settings import SECTIONS
@@ -29,3 +30,8 @@ def test_every_layer_and_argument_says_what_it_means():
     for kind, schema in KINDS.items():
         assert f"\n## {kind}\n" in layers_page()
         assert all(field.description for field in schema.model_fields.values()), kind
+
+
+def test_every_network_is_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in MODELS if f"`{name}`" not in readme] == []
