@@ -1,7 +1,9 @@
 """The unit of most networks: convolution, normalization, activation."""
 
+import math
 from typing import Any
 
+import keras
 from keras import layers
 
 from models.blocks.activation import activate
@@ -43,6 +45,14 @@ def convolve_depthwise(
 ) -> Any:
     """Convolve each channel of `(B, H, W, C)` by a 3x3 kernel of its own, normalize, activate."""
     x = layers.DepthwiseConv2D(
-        3, stride, padding="same", use_bias=False, depthwise_initializer="he_normal"
+        3, stride, padding="same", use_bias=False, depthwise_initializer=depthwise_start(3)
     )(x)
-    return activate(normalize(x, normalization), activation)
+    return finish(x, normalization, activation)
+
+
+def depthwise_start(kernel: int) -> keras.initializers.Initializer:
+    """What He et al. propose (2015) for a channel that sees `kernel * kernel` values.
+
+    Keras' `he_normal` counts the inputs of all channels, and begins with far too little.
+    """
+    return keras.initializers.RandomNormal(stddev=math.sqrt(2) / kernel)

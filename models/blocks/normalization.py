@@ -61,5 +61,9 @@ def _standardize(x: Any, axes: tuple[int, ...], name: str | None) -> Any:
 
 
 def _scale(x: Any, name: str | None) -> Any:
-    """Give each channel of `(B, H, W, C)` a learned factor and offset, at first 1 and 0."""
-    return layers.DepthwiseConv2D(1, depthwise_initializer="ones", name=name)(x)
+    """Give each channel of `(B, H, W, C)` a learned factor and offset, at first 1 and 0.
+
+    Its name tells weight decay to leave it alone, as it does the scale of a batch norm.
+    """
+    own = part(name, "scale") or f"normalization.scale_{keras.backend.get_uid('scale')}"
+    return layers.DepthwiseConv2D(1, depthwise_initializer="ones", name=own)(x)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from models.blocks.activation import activate
-from models.blocks.convolution import convolve, finish
+from models.blocks.convolution import convolve, depthwise_start, finish
 from models.blocks.naming import part
 from models.blocks.normalization import normalize
 from models.blocks.regularization import drop, penalty
@@ -69,7 +69,7 @@ def _depthwise_conv(x: Any, layer: kernels.DepthwiseConv, name: str) -> Any:
         layer.multiplier,
         dilation_rate=layer.dilation,
         use_bias=layer.normalization == "none",
-        depthwise_initializer="he_normal",
+        depthwise_initializer=depthwise_start(layer.kernel),
         depthwise_regularizer=penalty(layer.l1, layer.l2),
         name=name,
     )(x)
@@ -84,7 +84,7 @@ def _separable_conv(x: Any, layer: kernels.SeparableConv, name: str) -> Any:
         layer.padding,
         dilation_rate=layer.dilation,
         use_bias=layer.normalization == "none",
-        depthwise_initializer="he_normal",
+        depthwise_initializer=depthwise_start(layer.kernel),
         pointwise_initializer="he_normal",
         depthwise_regularizer=penalty(layer.l1, layer.l2),
         pointwise_regularizer=penalty(layer.l1, layer.l2),

@@ -6,8 +6,9 @@ from typing import Any
 from pipeline.settings import Fit
 
 # Of the last part of a variable's name: tf_keras hands over `block/conv/kernel:0`, and a layer
-# called `unbiased` is to decay as any other.
-SPARED = r"(^|/)(bias|gamma|beta)(:\d+)?$"
+# called `unbiased` is to decay as any other. `.scale` is the learned part of models/blocks'
+# normalizations, which no layer of Keras has in a form that is int8 throughout.
+SPARED = (r"(^|/)(bias|gamma|beta)(:\d+)?$", r"\.scale(_\d+)?/(depthwise_)?kernel(:\d+)?$")
 
 
 def optimizer(settings: Fit, steps_per_epoch: int, api: ModuleType) -> Any:
@@ -28,7 +29,7 @@ def optimizer(settings: Fit, steps_per_epoch: int, api: ModuleType) -> Any:
     else:
         classes = {"adam": "Adam", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
         made = getattr(optimizers, classes[settings.optimizer])(rate, weight_decay=decay)
-    made.exclude_from_weight_decay(var_names=[SPARED])
+    made.exclude_from_weight_decay(var_names=list(SPARED))
     return made
 
 

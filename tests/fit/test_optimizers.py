@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from models.blocks.normalization import normalize
+from pipeline.compress.legacy import mirror
 from pipeline.fit.optimizers import optimizer
 from pipeline.settings import Fit, Train
 
@@ -91,6 +93,24 @@ def test_weight_decay_spares_biases_and_normalization(name, api):
     conv, gamma, beta, kernel, bias = left
     assert (gamma, beta, bias) == (1, 1, 1)
     assert (conv, kernel) == pytest.approx((0.95, 0.95))
+
+
+@pytest.mark.parametrize("named", [None, "3.left.normalization"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_weight_decay_spares_the_scale_of_a_normalization_made_of_operations(named, mirrored):
+    images = keras.Input((6, 6, 2))
+    maps = keras.layers.Conv2D(8, 3, use_bias=False, name="scale")(images)
+    model = keras.Model(images, normalize(maps, "group", name=named))
+    model = mirror(model) if mirrored else model
+    for weight in model.trainable_variables:
+        weight.assign(tf.ones(weight.shape))
+    settings = Train(warmup_epochs=0.0, learning_rate=0.1, optimizer="adamw", weight_decay=0.5)
+    made = optimizer(settings, 10, tf_keras if mirrored else keras)
+    made.build(model.trainable_variables)
+    made.apply_gradients([(tf.zeros(w.shape), w) for w in model.trainable_variables])
+    conv, scale, offset = (float(np.max(weight)) for weight in model.trainable_variables)
+    assert (scale, offset) == (1, 1)
+    assert conv == pytest.approx(0.95)
 
 
 @APIS

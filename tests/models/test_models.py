@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models import MODELS
+from models.blocks.convolution import convolve_depthwise
 from pipeline.compress.anatomy import sketched
 from pipeline.compress.formats import FORMATS
 from pipeline.compress.legacy import check_parity, mirror
@@ -274,3 +275,12 @@ def test_listing_the_models_imports_no_keras():
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_depthwise_kernel_keeps_the_size_of_what_it_sees():
+    session.begin(0)
+    images = keras.Input((16, 16, 64))
+    maps = convolve_depthwise(images, normalization="none", activation="none")
+    seen = np.random.default_rng(0).normal(size=(4, 16, 16, 64)).astype(np.float32)
+    spread = np.asarray(keras.Model(images, maps)(seen))[:, 1:-1, 1:-1].std()
+    assert spread == pytest.approx(np.sqrt(2), rel=0.1)
