@@ -76,9 +76,8 @@ def _extractor(
         options["alpha"] = alpha
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # weights for pictures of 224 are loaded: as they should
+            # Of weights for pictures of 224, which are loaded all the same, as they should be.
+            warnings.simplefilter("ignore")
             made: keras.Model = getattr(keras.applications, network)(**options)
     except Exception as error:  # a download raises a bare one
         if weights != "imagenet":

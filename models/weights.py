@@ -12,10 +12,7 @@ import keras
 
 from pipeline.errors import ConfigError, IntegrityError
 
-MODEL = (
-    "model_config",
-    "model_weights",
-)  # attribute and group that a whole model has, never weights
+MODEL = ("model_config", "model_weights")  # attribute and group of a whole model, never of weights
 NO_WEIGHT = re.compile(r"^/optimizer/|/seed_generator/")
 DEEPEST = 100
 
@@ -23,9 +20,9 @@ DEEPEST = 100
 def check_weights_file(stream: IO[bytes] | Path, size: int, where: str) -> int:
     """Return how many weights an HDF5 file holds, if it is just numbers within its own `size`.
 
-    Links, to elsewhere in it or into other files, data kept elsewhere, and arrays that unpack to
-    more bytes than the file has are nothing that Keras writes. The states of random generators and
-    optimizers are no weights.
+    Links, to elsewhere in it or into other files, two names for one thing, data kept elsewhere, and
+    arrays that unpack to more bytes than the file has are nothing that Keras writes. The states of
+    random generators and optimizers are no weights.
 
     Raises:
         IntegrityError: beginning with `where`.
@@ -37,7 +34,7 @@ def check_weights_file(stream: IO[bytes] | Path, size: int, where: str) -> int:
                     f"{where} is a whole model as .h5, which can hold code: load it where you "
                     "trust it and save its weights with model.save_weights()"
                 )
-            arrays = dict(_arrays(file, "", where))
+            arrays = dict(_arrays(file, "", where, set()))
             total = sum(array.nbytes for array in arrays.values())
             weights = (array.size for name, array in arrays.items() if not NO_WEIGHT.search(name))
             if total > size:
@@ -48,16 +45,20 @@ def check_weights_file(stream: IO[bytes] | Path, size: int, where: str) -> int:
         raise IntegrityError(f"{where} is damaged or cut off: {reason}") from error
 
 
-def _arrays(group: Any, path: str, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield each array in a group and those below it, with its path."""
+def _arrays(group: Any, path: str, where: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield each array in a group and those below it, with its path; what is met goes to `seen`."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise IntegrityError(f"{where} has a link at {name!r}, where Keras writes none")
         item, below = group[name], f"{path}/{name}"
+        address = h5py.h5o.get_info(item.id).addr
+        if address in seen:  # groups that hold one another could be walked for ever
+            raise IntegrityError(f"{where} has two names for one thing at {name!r}")
+        seen.add(address)
         if below.count("/") > DEEPEST:
             raise IntegrityError(f"{where} has groups in groups without end")
         if isinstance(item, h5py.Group):
-            yield from _arrays(item, below, where)
+            yield from _arrays(item, below, where, seen)
         elif not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
             raise IntegrityError(f"{where} has something other than numbers at {name!r}")
         elif item.external or item.is_virtual:

@@ -150,8 +150,11 @@ class Config(BaseModel):
         return self.build.preprocess or preprocessing(self.build.model)[0]
 
     def _build_options(self) -> dict[str, Any]:
+        """Every option of the network; `width: 1` is 1.0, so that both have one cache key."""
         options = MODELS.function(self.build.model).defaults
-        return {key: getattr(self.build, key, value) for key, value in options.items()}
+        found = {key: getattr(self.build, key, value) for key, value in options.items()}
+        whole = (key for key, value in options.items() if isinstance(value, float))
+        return found | {key: float(found[key]) for key in whole}
 
     def _settings(self, step: Step) -> Section:
         section: Section = getattr(self, step.stage)

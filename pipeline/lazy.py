@@ -65,7 +65,7 @@ class LazyTable(Mapping[str, Any]):
 
 
 class Signature:
-    """What a function's `def` says of itself: first line of its docstring, keyword defaults.
+    """What a function's `def` says of itself: its docstring, options, and what they may be.
 
     A name may also stand for `partial(function, key=value)`: it is described as that function is,
     without the arguments the partial settles.
@@ -92,11 +92,6 @@ class Signature:
     def text(self) -> str:
         """The docstring, without its indentation."""
         return ast.get_docstring(self._definition[0]) or ""
-
-    @property
-    def summary(self) -> str:
-        """First line of the docstring."""
-        return self.text.partition("\n")[0]
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -41,10 +41,10 @@ def test_using_a_row_imports_it_once(table, capsys):
 
 def test_a_function_is_described_as_it_is_written(table):
     described = table.function("net")
-    assert described.summary == "Say what it is."
+    assert described.text.startswith("Say what it is.")
     assert described.defaults == {"width": 32, "kind": "a", "deep": False}
     assert table.function("plain").defaults == {}
-    assert table.function("plain").summary == ""
+    assert table.function("plain").text == ""
 
 
 @pytest.mark.parametrize("use", [LazyTable.__getitem__, LazyTable.reference, LazyTable.function])
@@ -91,7 +91,7 @@ def test_a_partial_is_described_as_its_function_without_what_it_settles(tmp_path
         "other = sorted(net)\n"
     )
     described = Signature(tmp_path / "nets.py", "net18")
-    assert described.summary == "Say what it is."
+    assert described.text.startswith("Say what it is.")
     assert described.defaults == {"width": 1.0, "stem": "auto"}
     assert described.choices == {"stem": ("auto", "small")}
     with pytest.raises(ConfigError, match="no function 'other' at its top level"):

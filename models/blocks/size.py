@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 SMALL = 64  # pixels; under this side the stem of an ImageNet network leaves too little to look at
+WIDEST = 16
 
 
 def narrowed(channels: int, width: float) -> int:
@@ -16,8 +17,8 @@ def narrowed(channels: int, width: float) -> int:
     """
     if width == 1:
         return channels
-    if width <= 0:
-        raise ValueError(f"width {width:g}: a multiplier above 0")
+    if not 0 < width <= WIDEST:
+        raise ValueError(f"width {width:g}: a multiplier above 0 and up to {WIDEST}")
     wanted = channels * width
     rounded = max(8, int(wanted + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * wanted else rounded + 8

@@ -113,6 +113,12 @@ def test_every_step_gets_complete_settings():
     assert resolved(made, "report").config["train"]["epochs"] == 12
 
 
+def test_a_whole_number_for_a_fraction_is_the_same_setting():
+    whole, fraction = (config("build.model=vgg11", f"build.width={said}") for said in ("1", "1.0"))
+    found = [resolved(made, "build").model_dump_json() for made in (whole, fraction)]
+    assert found[0] == found[1]
+
+
 def test_the_split_does_not_move_with_the_seed():
     assert resolved(config("seed=1"), "ingest") == resolved(config("seed=2"), "ingest")
 

@@ -3,8 +3,11 @@
 from typing import get_args
 
 from models.custom.base import ActivationKind, NormalizationKind
+from models.custom.joins import KINDS
+from models.custom.reading import read, shapes
 from pipeline.recipe import parse
 
+SHAPE = (8, 8, 1)
 NORMALIZATIONS, ACTIVATIONS = get_args(NormalizationKind), get_args(ActivationKind)
 LAYERS = parse(
     """
@@ -70,11 +73,46 @@ for kind in ACTIVATIONS:
     LAYERS[kind] = [{"conv": {"channels": 8, "activation": kind}}]
     LAYERS[f"{kind} of features"] = ["flatten", {"dense": 16}, {"activation": kind}]
 
+STEM = {
+    "conv": {
+        **{"channels": 8, "stride": 2, "normalization": "batch", "activation": "relu"},
+        "name": "stem",
+    }
+}
+
 
 def whole(name):
     """The list of a case behind a stem, which halves the pictures."""
-    stem = {"channels": 8, "stride": 2, "normalization": "batch", "activation": "relu"}
-    return [{"conv": stem | {"name": "stem"}}, *LAYERS[name]]
+    return [STEM, *LAYERS[name]]
+
+
+def beside(names):
+    """One list in which several cases stand side by side behind one stem."""
+    layers, ends = [STEM], []
+    for name in names:
+        case = [_spelled_out(item, name) for item in LAYERS[name]]
+        next(iter(case[0].values())).setdefault("from", "stem")
+        if len(shapes(read(whole(name)), SHAPE)[-1]) == 3:
+            case.append({"flatten": {}})
+        ends.append(_label(name, "end"))
+        next(iter(case[-1].values()))["name"] = ends[-1]
+        layers += case
+    return [*layers, {"concatenate": ends}]
+
+
+def _spelled_out(item, case):
+    """A layer with all its arguments by name, and names that only this case has."""
+    kind, said = next(iter(item.items())) if isinstance(item, dict) else (item, {})
+    said = dict(said) if isinstance(said, dict) else {KINDS[kind].main: said}
+    for key in {"name", "from"} & set(said):
+        said[key] = _label(case, said[key])
+    if "of" in said:
+        said["of"] = [_label(case, name) for name in said["of"]]
+    return {kind: said}
+
+
+def _label(case, name):
+    return name if name in {"stem", "images"} else f"{name}-{case.replace(' ', '-')}"
 
 
 MIXED = parse(

@@ -14,9 +14,9 @@ from pipeline.fit import session
 from pipeline.fit.files import load_model, save_model
 from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
-from tests.models.custom_layers import LAYERS, MIXED, whole
+from tests.models.custom_layers import LAYERS, MIXED, SHAPE, beside, whole
 
-SHAPE = (8, 8, 1)
+SIX_AT_A_TIME = [list(LAYERS)[start : start + 6] for start in range(0, len(LAYERS), 6)]
 
 
 def learned(layers, digits, steps=60):
@@ -32,12 +32,9 @@ def learned(layers, digits, steps=60):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LAYERS)
-def test_every_layer_alone_goes_the_whole_way(name, digits, tmp_path):
-    layers = whole(name)
-    if len(shapes(read(layers), SHAPE)[-1]) == 3:
-        layers.append("flatten")  # it learns faster, so that answers differ
-    go_the_whole_way(layers, digits, tmp_path)
+@pytest.mark.parametrize("names", SIX_AT_A_TIME, ids=lambda names: f"{names[0]}...")
+def test_every_form_of_every_layer_goes_the_whole_way(names, digits, tmp_path):
+    go_the_whole_way(beside(names), digits, tmp_path)
 
 
 @pytest.mark.parametrize("name", MIXED)

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from models.custom.base import ActivationKind, NormalizationKind
+from models.custom.base import GROUPS, ActivationKind, NormalizationKind
 from models.custom.reading import MOST_LAYERS, check, read
 from pipeline.config import Config
 from pipeline.errors import ConfigError
@@ -180,11 +180,12 @@ def test_reading_is_instant_and_imports_no_keras():
 
 
 def test_the_names_of_the_schema_are_those_of_the_blocks():
+    from models.blocks import normalization
     from models.blocks.activation import ACTIVATIONS as MADE
-    from models.blocks.normalization import NORMALIZATIONS as NORMALIZED
 
     assert get_args(ActivationKind) == tuple(MADE)
-    assert get_args(NormalizationKind) == NORMALIZED
+    assert get_args(NormalizationKind) == normalization.NORMALIZATIONS
+    assert GROUPS == normalization.GROUPS
 
 
 @pytest.mark.parametrize(
