@@ -186,12 +186,12 @@ def name_of(recipe: Path) -> str:
 
 
 def _writable(value: Any) -> Any:
-    """Spell out the bytes of a path that are no text, so that a report can name it."""
+    """Plain values, as JSON has them; bytes of a path that are no text spelled out."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
         return {key: _writable(item) for key, item in value.items()}
-    return [_writable(item) for item in value] if isinstance(value, list) else value
+    return [_writable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _check_options(build: Build) -> None:

@@ -1,6 +1,10 @@
+import json
+
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from models import MODELS
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.settings import SECTIONS
@@ -144,3 +148,11 @@ def test_a_path_that_is_no_text_is_spelled_out_where_the_recipe_is_written():
 def test_settings_of_ingest_that_contradict_are_refused(said, message):
     with pytest.raises(ConfigError, match=message):
         Config.of({"name": "a", "ingest": said})
+
+
+@pytest.mark.parametrize("model", sorted(set(MODELS) - {"custom", "file"}))
+def test_what_a_recipe_comes_to_can_be_written_down_whichever_the_network(model):
+    recipe = config(f"build.model={model}").recipe()
+    assert json.loads(json.dumps(recipe)) == recipe
+    assert set(MODELS.function(model).defaults) < set(recipe["build"])
+    assert Config.of(yaml.safe_load(yaml.safe_dump(recipe))).recipe() == recipe
