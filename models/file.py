@@ -1,8 +1,10 @@
 """File: a Keras model of one's own making, as it was saved."""
 
+import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from models.outside import place
 from models.weights import check_weights_file
 from pipeline.errors import ConfigError, IntegrityError
 
+NAME = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a scope
 OURS = ("images", "scale", "centre", "standardize")
 
 
@@ -44,6 +47,17 @@ def file(input_shape: tuple[int, int, int], classes: int, path: str = "") -> ker
     taken = {layer.name for layer in flat.layers[1:-1]} & {*OURS, "probabilities"}
     if taken:
         raise ConfigError(f"{where} has a layer called {min(taken)!r}, as one of ours: rename it")
+    for layer in flat.layers:
+        if not NAME.fullmatch(layer.name):
+            raise ConfigError(
+                f"{where} has a layer called {layer.name[:60]!r}, which TensorFlow cannot run: "
+                "rename it, to letters, digits and any of _ . -"
+            )
+        if getattr(layer, "compute_dtype", "float32") in {"float16", "bfloat16", "float64"}:
+            raise ConfigError(
+                f"{where} computes {layer.name!r} in {layer.compute_dtype}, which cannot be "
+                "converted: build it anew in float32, set its weights and save that"
+            )
     return flat
 
 
@@ -53,8 +67,11 @@ def _load(path: Path, where: str) -> keras.Model:
         copy = Path(folder) / "model.keras"
         shutil.copyfile(path, copy)
         inspect(copy)
-        with zipfile.ZipFile(copy) as archive:
-            weights = archive.read(WEIGHTS)
+        try:
+            with zipfile.ZipFile(copy) as archive:
+                weights = archive.read(WEIGHTS)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise IntegrityError(f"{where} is damaged: {error}; save it anew") from error
         check_weights_file(BytesIO(weights), len(weights), where)
         try:
             return keras.saving.load_model(copy, compile=False, safe_mode=True)
@@ -65,6 +82,11 @@ def _load(path: Path, where: str) -> keras.Model:
 
 def _check_ends(model: Any, input_shape: tuple[int, ...], classes: int, where: str) -> None:
     """Compare the one input and the one output with the pictures and their classes."""
+    if isinstance(model, keras.Sequential) and not model.built:
+        raise ConfigError(
+            f"{where} was saved before it had an input: begin it with keras.Input((H, W, C)) and "
+            "save it again"
+        )
     if not model.built or len(model.inputs) != 1 or len(model.outputs) != 1:
         counts = f"{len(model.inputs or ())} inputs and {len(model.outputs or ())} outputs"
         raise ConfigError(f"{where} has {counts}; one of each is wanted")
@@ -95,6 +117,8 @@ def _renamed(last: Any, where: str) -> Any:
             f"{where} does not end in softmax but in {last.name!r} ({type(last).__name__}): give "
             'its output layer activation="softmax" and save it again'
         )
+    if getattr(last, "axis", -1) not in {-1, 1}:  # those of a whole batch would be mixed
+        raise ConfigError(f"{where} ends in a softmax over axis {last.axis}: it has to be -1")
     twin = type(last).from_config(last.get_config() | {"name": "probabilities"})
     if last.weights:
         twin.build(last.input.shape)

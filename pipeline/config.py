@@ -1,7 +1,9 @@
 """Config: one run, checked, frozen, and resolved into complete settings for every step."""
 
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
@@ -32,6 +34,7 @@ from pipeline.settings import (
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
 TAKEN_AS: Mapping[type, tuple[type, ...]] = {float: (float, int), tuple: (tuple, list)}
+MOST_LAYERS = 500
 DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
 
 
@@ -212,8 +215,22 @@ def _check_options(build: Build) -> None:
             raise ConfigError(
                 f"build.{key}: {build.model} takes {wanted.__name__} here, not {value!r}"
             )
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(f"build.{key}: a finite number, not {value!r}")
+        if wanted is tuple:
+            _check_counts(key, value)
     if build.model in CHECKS:
         CHECKS[build.model](**options | (build.model_extra or {}))
+
+
+def _check_counts(key: str, values: Sequence[Any]) -> None:
+    """Refuse what is no short list of small numbers: each of them is so many layers."""
+    whole = all(type(value) is int and 1 <= value <= MOST_LAYERS for value in values)
+    if not whole or not 1 <= sum(values) <= MOST_LAYERS:
+        raise ConfigError(
+            f"build.{key}: whole numbers above 0, {MOST_LAYERS} together at most, as in [2, 2], "
+            f"not {reprlib.repr(values)}"
+        )
 
 
 def _first_problem(error: ValidationError) -> str:

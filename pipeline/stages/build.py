@@ -1,21 +1,25 @@
 """Build: make the network with its initial weights, its preprocessing in front."""
 
 import re
+from math import prod
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from models import MODELS, preprocessing
-from pipeline.compress.anatomy import anatomy
+from models import CHECKS, MODELS, preprocessing
+from pipeline.compress.anatomy import anatomy, sketched
 from pipeline.data.dataset import facts, training_split
 from pipeline.data.sources import Images
 from pipeline.data.statistics import channel_statistics
 from pipeline.errors import ConfigError
+from pipeline.fit import session
 from pipeline.fit.files import save_model
 from pipeline.settings import LAYERS, Build, Inputs, Metrics
 from pipeline.show import figures
 from pipeline.show.network import Network
+
+MOST_WEIGHTS = 2**29  # 2 GB, the most a flatbuffer holds
 
 
 def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
@@ -25,6 +29,9 @@ def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
     """
     known = facts(inputs["ingest"])
     images, _ = training_split(inputs["ingest"])
+    if settings.model not in CHECKS:  # those look at their size themselves
+        _check_size(settings, images.shape[1:], len(known["classes"]))
+        session.begin(settings.seed)  # names and random numbers as if nothing had been built
     core = make_core(settings, images.shape[1:], len(known["classes"]))
     kind = settings.preprocess or preprocessing(settings.model)[0]
     model = with_preprocessing(core, kind, images)
@@ -40,12 +47,28 @@ def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
     return {"model": settings.model, **said}
 
 
+def _check_size(settings: Build, input_shape: tuple[int, ...], classes: int) -> None:
+    """Count the weights before there is memory for them; raises `ConfigError` for too many."""
+    with sketched():
+        core = make_core(settings, input_shape, classes)
+    count = sum(prod(weight.shape) for weight in core.weights)
+    if count > MOST_WEIGHTS:
+        raise ConfigError(
+            f"build: {settings.model} at {input_shape}: {count:,} weights, and a .tflite file of "
+            f"float32 holds {MOST_WEIGHTS:,} at most: a narrower network, or smaller pictures"
+        )
+
+
 def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> keras.Model:
     """Call the architecture with its options; raises `ConfigError` where it refuses them."""
     options = settings.model_extra or {}
     try:
         return MODELS[settings.model](input_shape, classes, **options)
-    except (TypeError, ValueError) as error:
+    except RecursionError as error:  # Keras follows a network from its end by calling itself
+        raise ConfigError(
+            f"build: {settings.model} at {input_shape}: too many layers one behind another"
+        ) from error
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"build: {settings.model} at {input_shape}: {_reason(error)}") from error
 
 

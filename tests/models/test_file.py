@@ -94,6 +94,38 @@ def test_softmax_may_be_a_layer_of_its_own(last, saved):
     assert len(made.weights) == 2
 
 
+@pytest.mark.parametrize("name", ["my layer", "шар", "a\x1b[31m\nb"])
+def test_a_layer_with_a_name_that_does_not_run_is_refused(name, saved):
+    mine = keras.Sequential(
+        [layers.Input(SHAPE), layers.Flatten(name=name), layers.Dense(10, "softmax")]
+    )
+    with pytest.raises(ConfigError, match="TensorFlow cannot run: rename it") as caught:
+        file(SHAPE, 10, saved(mine))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_softmax_over_the_batch_is_refused(saved):
+    ends = layers.Dense(10), layers.Softmax(axis=0)
+    mine = keras.Sequential([layers.Input(SHAPE), layers.Flatten(), *ends])
+    with pytest.raises(ConfigError, match="softmax over axis 0: it has to be -1"):
+        file(SHAPE, 10, saved(mine))
+
+
+@pytest.mark.parametrize("kind", ["mixed_float16", "float16", "float64"])
+def test_another_precision_is_refused_before_it_is_trained(kind, saved):
+    ends = layers.Dense(10, dtype=kind), layers.Softmax(dtype="float32")
+    mine = keras.Sequential([layers.Input(SHAPE), layers.Flatten(), *ends])
+    with pytest.raises(ConfigError, match=f"in {kind.removeprefix('mixed_')}, which cannot be"):
+        file(SHAPE, 10, saved(mine))
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+def test_a_model_saved_before_it_had_an_input_is_refused(saved):
+    path = saved(keras.Sequential([layers.Flatten(), layers.Dense(10, "softmax")]))
+    with pytest.raises(ConfigError, match=r"before it had an input: begin it with keras\.Input"):
+        file(SHAPE, 10, path)
+
+
 @pytest.mark.parametrize("kind", ["scale", "own"])
 def test_it_learns_and_reaches_a_pocket(kind, saved, digits, tmp_path):
     session.begin(0)
@@ -249,6 +281,15 @@ def test_a_cut_off_file_and_garbage_are_refused(share, saved, tmp_path):
     for name in ("cut.keras", "garbage.keras"):
         with pytest.raises(IntegrityError, match=r"no whole \.keras file"):
             check(str(tmp_path / name))
+
+
+def test_a_byte_changed_on_the_way_is_told(saved):
+    path = Path(saved(network()))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255  # in the weights, by far the largest member
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="is damaged: Bad CRC-32"):
+        file(SHAPE, 10, str(path))
 
 
 def test_weights_that_lead_elsewhere_are_refused(saved, tmp_path):

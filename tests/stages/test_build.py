@@ -101,3 +101,12 @@ def test_an_option_the_network_refuses_is_one_line(settings):
     with pytest.raises(ConfigError, match=r"^build: small_cnn at \(8, 8, 1\): ") as caught:
         build.make_core(settings("build", build={"width": -2}), (8, 8, 1), 10)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"width": 20_000}, {"width": 10**12}, {"blocks": 5000}])
+def test_a_network_too_large_for_a_file_is_refused_before_it_takes_memory(
+    options, chain, settings, do, tmp_path
+):
+    with pytest.raises(ConfigError, match=r"^build: small_cnn at \(8, 8, 1\): ") as caught:
+        do(build, settings("build", build=options), {"ingest": chain["ingest"]}, tmp_path)
+    assert "\n" not in str(caught.value)
