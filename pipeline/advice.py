@@ -50,8 +50,8 @@ def advise(look: Look, path: str, dataset: str, reason: str) -> Advice:
                 Line("epochs", prune, f"half of those above, and {PRUNE_STEPS} steps at least"),
                 Line(
                     "exclude",
-                    ["conv2d", "probabilities"],
-                    "first and last layer: few of the weights, most of the harm",
+                    ["first", "last"],
+                    "of the layers with a kernel: few of the weights, most of the harm",
                 ),
                 Line("sparsity", 0.8),
             ],

@@ -266,7 +266,10 @@ class Prune(Fit):
     ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
     begin: NotNegative = Field(0.0, lt=1, description="share of the run after which pruning starts")
     end: Share = Field(0.5, description="share of the run at which all zeros are there")
-    exclude: tuple[str, ...] = Field((), description="patterns of layer names left dense")
+    exclude: tuple[str, ...] = Field(
+        (), description="left dense: patterns of layer names, and `first` and `last` of those with "
+        "a kernel"
+    )  # fmt: skip
     presets: Mapping[str, Options] = Field({}, description="`prune.NAME` in a variant takes these")
 
     @model_validator(mode="after")

@@ -12,6 +12,8 @@ from models.blocks.convolution import convolve_depthwise
 from pipeline.compress.anatomy import sketched
 from pipeline.compress.formats import FORMATS
 from pipeline.compress.legacy import check_parity, mirror
+from pipeline.compress.legacy.pruning import prune
+from pipeline.compress.schedule import Ramp
 from pipeline.errors import ConfigError
 from pipeline.fit import session
 from pipeline.fit.files import load_model, save_model
@@ -115,6 +117,23 @@ def test_every_model_at_its_full_width_reaches_a_pocket(name, pictures, tmp_path
     model = with_preprocessing(MODELS[name]((28, 28, 1), 10), "scale", images)
     assert np.isfinite(trained(model, images, labels, 2)).all()
     reaches_a_pocket(model, images, tmp_path)
+
+
+@pytest.mark.slow
+@EVERY
+def test_every_model_is_pruned_between_its_ends(name, pictures):
+    images, labels = pictures[0].astype(np.float32), pictures[1]
+
+    def few_steps(twin, *, api, callbacks):
+        twin.compile(api.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True)
+        twin.fit(images, labels, batch_size=16, verbose=0, callbacks=callbacks)
+
+    model = with_preprocessing(small(name, (28, 28, 1), 10), "scale", pictures[0])
+    ramp = Ramp.over(8, 0.5, kind="constant", end=0.9)
+    pruned = prune(model, few_steps, ramp, images[:16], exclude=["first", "last"])
+    weights = sum(layer.weights for layer in pruned.layers)
+    assert weights > 0.04 * trainable(model)  # deep_mlp has most of them at its first end
+    assert sum(layer.zeros for layer in pruned.layers) == pytest.approx(weights / 2, rel=0.01)
 
 
 @pytest.mark.slow

@@ -77,7 +77,8 @@ def prune(
 
     Pruned are the kernels of Conv2D, Conv2DTranspose and Dense and the pointwise kernels of
     SeparableConv2D, frozen layers included, but for layers whose name matches a pattern of
-    `exclude` (`predictions`, `block_1*`, `backbone/*`). `images` (float32, 0..255) are what the
+    `exclude` (`predictions`, `block_1*`, `backbone/*`), and the `first` or `last` of them; where
+    only those two are, `first` is pruned all the same. `images` (float32, 0..255) are what the
     twin is compared on before and after. `model` itself is not changed. One seed set by `fit`
     and one order of data give one result, bit for bit.
 
@@ -138,22 +139,37 @@ def _choose(twin: Any, exclude: Sequence[str]) -> dict[str, Any]:
     for name, layer in _leaves(twin):
         if type(layer) in KERNELS and layer not in worth.values():
             worth[name] = layer
-    for pattern in exclude:
-        if not any(fnmatchcase(name, pattern) for name in worth):
-            raise ConfigError(
-                f"exclude pattern {pattern!r} matches no layer that would be pruned: "
-                + (", ".join(worth) or "there is none")
-            )
-    chosen = {
-        name: layer
-        for name, layer in worth.items()
-        if not any(fnmatchcase(name, pattern) for pattern in exclude)
-    }
+    left = spared(list(worth), exclude)
+    chosen = {name: layer for name, layer in worth.items() if name not in left}
     if not chosen:
         raise ConfigError(
             f"nothing to prune in model '{twin.name}': no layer with a kernel is left"
         )
     return chosen
+
+
+def spared(names: Sequence[str], exclude: Sequence[str]) -> set[str]:
+    """Return those of `names`, of layers with a kernel in their order, that `exclude` leaves dense.
+
+    A word is a pattern of names, or else `first` or `last`. Where nothing lies between those two,
+    only the last is spared.
+
+    Raises:
+        ConfigError: a word means none of them.
+    """
+    ends = {"first": names[:1], "last": names[-1:]}
+    found: set[str] = set()
+    for word in sorted(exclude, key=lambda word: word == "first"):
+        matching = {name for name in names if fnmatchcase(name, word)}
+        meant = matching or {*ends.get(word, ())}
+        if not meant:
+            raise ConfigError(
+                f"exclude pattern {word!r} matches no layer that would be pruned: "
+                + (", ".join(names) or "there is none")
+            )
+        if matching or word == "last" or found | meant != {*names}:
+            found |= meant
+    return found
 
 
 def _leaves(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 import tf_keras
 from keras import layers as L
 
-from pipeline.compress.legacy.pruning import LayerSparsity, prune
+from pipeline.compress.legacy.pruning import LayerSparsity, prune, spared
 from pipeline.compress.schedule import Ramp
 from pipeline.errors import ConfigError, ConversionError
 
@@ -152,6 +152,29 @@ def test_excluded_layers_stay_dense(trained, fit, digits):
     )
     assert [layer.name for layer in pruned.layers] == ["conv2"]
     assert np.count_nonzero(pruned.model.get_layer("conv1").kernel.numpy() == 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        ([], ""),
+        (["first", "last"], "ad"),
+        (["last", "first", "b"], "abd"),
+        (["last"], "d"),
+        (["[ab]", "last"], "abd"),
+        (["*"], "abcd"),
+    ],
+)
+def test_the_ends_of_a_network_go_by_their_place(exclude, expected):
+    assert spared(list("abcd"), exclude) == set(expected)
+
+
+def test_where_nothing_lies_between_the_ends_only_the_last_is_spared():
+    assert spared(["hidden", "out"], ["first", "last"]) == {"out"}
+    assert spared(["out"], ["first"]) == set()
+    assert spared(["first", "b", "out"], ["last", "first"]) == {"first", "out"}
+    with pytest.raises(ConfigError, match=r"'first' matches no layer .* there is none"):
+        spared([], ["first"])
 
 
 def refuse_to_train(*_, **__):
