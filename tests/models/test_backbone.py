@@ -29,10 +29,7 @@ FAMILIES = (
     *("ResNet50", "ResNet50V2", "VGG16", "Xception"),
 )
 # Those made of other operations than the networks of models/ and one another.
-UNLIKE_OURS = (
-    *("ConvNeXtTiny", "EfficientNetB0", "InceptionResNetV2", "MobileNetV3Small", "NASNetMobile"),
-    *("ResNet50V2", "Xception"),
-)
+UNLIKE_OURS = ("ConvNeXtTiny", "EfficientNetB0", "MobileNetV3Small", "ResNet50V2")
 pytestmark = pytest.mark.filterwarnings("ignore:.*weights.*default:UserWarning")
 
 
@@ -350,7 +347,7 @@ def go_the_whole_way(shape, folder, **options):
     images = photos(shape[0], 32)[..., : shape[-1]]
     pixels, labels = images.astype(np.float32), np.arange(32) % 2
     model = backbone(shape, 2, weights="none", **options)
-    model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", jit_compile=False)
     losses = [float(model.train_on_batch(pixels, labels)) for _ in range(6)]
     assert min(losses) < losses[0]
     for layer in model.layers:  # statistics of these very pictures: ranges as after a training

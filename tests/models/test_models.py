@@ -25,6 +25,15 @@ from pipeline.stages.build import make_core, with_preprocessing
 ROOT = Path(__file__).parent.parent.parent
 APART = {"custom", "backbone", "file"}  # need options: they have tests of their own
 EVERY = pytest.mark.parametrize("name", [name for name in MODELS if name not in APART])
+SIBLINGS = {"vgg13", "vgg16", "vgg19", "resnet34"}  # the code of vgg11 and resnet18, only deeper
+ONE_A_PAPER_FIRST = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SIBLINGS else ())
+        for name in MODELS
+        if name not in APART
+    ],
+)
 SHAPES = pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)], ids=str)
 
 # The same networks, thin enough to be tried out in seconds.
@@ -100,7 +109,7 @@ def test_every_model_maps_pictures_to_probabilities(name, shape):
     assert (model.layers[0].name, model.layers[-1].name) == ("images", "probabilities")
 
 
-@EVERY
+@ONE_A_PAPER_FIRST
 def test_every_model_learns_and_reaches_a_pocket(name, pictures, tmp_path):
     model = with_preprocessing(small(name, (28, 28, 1), 10), "scale", pictures[0])
     steps = 20 if len(model.layers) < 50 else 5
