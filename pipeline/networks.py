@@ -59,6 +59,8 @@ def count(build: Any, shape: Sequence[int] = SHAPE, classes: int = CLASSES) -> A
     Raises:
         ConfigError: the network refuses the size or its options.
     """
+    if hasattr(build, "weights"):  # which they are, changes no figure: none are fetched
+        build = build.model_copy(update={"weights": "none"})
     with load("pipeline.compress.anatomy:sketched")():
         model = load("pipeline.stages.build:make_core")(build, tuple(shape), classes)
     return load("pipeline.compress.anatomy:anatomy")(model)

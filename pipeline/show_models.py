@@ -63,15 +63,18 @@ def _chosen(words: Sequence[str]) -> tuple[str, Any]:
 def _counted(shape: Sequence[int], classes: int) -> dict[str, Figures | str | None]:
     """Count every network at a size; in place of figures why there are none."""
     found: dict[str, Figures | str | None] = {}
+    on_file = networks.figures()
     with native_noise_to(Path(os.devnull)):
         for name in MODELS:
+            if on_file.get(name) is None:  # it is no network until its options say which
+                continue
             say(f"counting {name}", "dim")
             try:
                 found[name] = networks.summed(
                     networks.count(networks.settings_of(name), shape, classes)
                 )
             except ConfigError as error:
-                found[name] = str(error) if networks.figures().get(name) else DEPENDS
+                found[name] = str(error)
     return found
 
 

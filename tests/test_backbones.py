@@ -37,6 +37,7 @@ def save_weights(path, seed):
     keras.applications.MobileNet(alpha=0.25, **shape).save_weights(path)
 
 
+@pytest.mark.slow
 def test_weights_from_a_file_go_the_whole_way_and_enter_the_key(inside, photos, tmp_path):
     weights = tmp_path / "its.weights.h5"
     save_weights(weights, seed=1)

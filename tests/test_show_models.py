@@ -45,10 +45,20 @@ def test_the_list_says_every_network_and_imports_no_keras():
 def test_another_size_is_counted_live_with_a_line_a_network():
     done = call("show", "models", "--size", "32x32x3", "--classes", "100")
     assert done.code == 0, done.err
-    assert done.err.splitlines() == [f"counting {name}" for name in MODELS]
+    counted = [name for name, known in networks.figures().items() if known]
+    assert done.err.splitlines() == [f"counting {name}" for name in counted]
+    assert {*counted} == {*MODELS} - {"custom", "backbone", "file"}
     # 9 * (3 * 32 + 32 * 64 + 64 * 128) + 4 * 224 + 129 * 100 = 106,820
     assert " 107 k " in done.out
     assert "at 32 × 32 × 3 with 100 classes" in done.out
+
+
+def test_a_backbone_is_counted_without_fetching_its_weights():
+    done = call("show", "models", "backbone", "--size", "96x96x3", "--classes", "5")
+    assert done.code == 0, done.err
+    # MobileNetV2 without its top has 2,257,984; the new one 1,280 * 5 + 5.
+    assert "2,264,389 parameters" in done.out
+    assert "Downloading" not in done.out
 
 
 def test_one_network_is_told_whole_with_options_laid_over():
