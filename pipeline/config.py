@@ -1,20 +1,19 @@
 """Config: one run, checked, frozen, and resolved into complete settings for every step."""
 
 import re
-import reprlib
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from models import CHECKS, MODELS, is_pretrained, preprocessing
+from models import MODELS, is_pretrained, preprocessing
 from pipeline import recipe as recipes
 from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
 from pipeline.errors import ConfigError
 from pipeline.graph import TRANSFORMS, Step, Variant, unfold
 from pipeline.lazy import nearest
+from pipeline.options import check_options
 from pipeline.settings import (
     REFERENCE,
     SECTIONS,
@@ -33,8 +32,6 @@ from pipeline.settings import (
 )
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
-TAKEN_AS: Mapping[type, tuple[type, ...]] = {float: (float, int), tuple: (tuple, list)}
-MOST_LAYERS = 500
 DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
 
 
@@ -104,7 +101,7 @@ class Config(BaseModel):
 
     def _check_names(self) -> None:
         DATASETS.reference(self.ingest.dataset.partition(":")[0])
-        _check_options(self.build)
+        check_options(self.build)
         self._check_preprocessing()
         if self.train.frozen_epochs and not is_pretrained(self.build.model, self._build_options()):
             raise ConfigError(
@@ -195,42 +192,6 @@ def _writable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _writable(item) for key, item in value.items()}
     return [_writable(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _check_options(build: Build) -> None:
-    """Compare the extra keys of `build` with the options of the network they are meant for."""
-    described = MODELS.function(build.model)
-    options, choices = described.defaults, described.choices
-    for key, value in (build.model_extra or {}).items():
-        if key not in options:
-            known = nearest(key, {*options, *Build.model_fields} - Build.given)
-            raise ConfigError(
-                f"build.{key}: unknown setting, nor does {build.model} take it: {known}"
-            )
-        if key in choices and value not in choices[key]:
-            known = ", ".join(map(str, choices[key]))
-            raise ConfigError(f"build.{key}: {build.model} takes {known} here, not {value!r}")
-        wanted = type(options[key])
-        if options[key] is not None and type(value) not in TAKEN_AS.get(wanted, (wanted,)):
-            raise ConfigError(
-                f"build.{key}: {build.model} takes {wanted.__name__} here, not {value!r}"
-            )
-        if isinstance(value, float) and not isfinite(value):
-            raise ConfigError(f"build.{key}: a finite number, not {value!r}")
-        if wanted is tuple:
-            _check_counts(key, value)
-    if build.model in CHECKS:
-        CHECKS[build.model](**options | (build.model_extra or {}))
-
-
-def _check_counts(key: str, values: Sequence[Any]) -> None:
-    """Refuse what is no short list of small numbers: each of them is so many layers."""
-    whole = all(type(value) is int and 1 <= value <= MOST_LAYERS for value in values)
-    if not whole or not 1 <= sum(values) <= MOST_LAYERS:
-        raise ConfigError(
-            f"build.{key}: whole numbers above 0, {MOST_LAYERS} together at most, as in [2, 2], "
-            f"not {reprlib.repr(values)}"
-        )
 
 
 def _first_problem(error: ValidationError) -> str:
