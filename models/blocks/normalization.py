@@ -1,17 +1,17 @@
 """Normalization by name."""
 
-from typing import Any
+from typing import Any, get_args
 
 import keras
 from keras import layers
 
+from models.blocks.kinds import GROUPS, NormalizationKind
 from models.blocks.naming import part
 
 MOMENTUM = 0.9  # not Keras' 0.99: in a run of a few hundred steps that is still near its start
 EPSILON = 1e-3  # what Keras' own layers add to a variance
-GROUPS = 8
 
-NORMALIZATIONS = ("batch", "layer", "group", "instance")
+NORMALIZATIONS: tuple[str, ...] = get_args(NormalizationKind)
 
 
 def normalize(x: Any, kind: str, *, groups: int | None = None, name: str | None = None) -> Any:

@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.blocks.kinds import GROUPS, ActivationKind, NormalizationKind
+
 Shape = tuple[int | None, ...]  # maps (H, W, C) or features (F,); None: known once pictures are
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
@@ -15,11 +17,8 @@ Step = Annotated[int, Field(strict=True, ge=1, le=32)]
 Rate = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
 Penalty = Annotated[float, Field(strict=True, ge=0, le=10, allow_inf_nan=False)]
 Padding = Literal["same", "valid"]
-NormalizationKind = Literal["batch", "layer", "group", "instance"]
 Normalization = Literal["none", NormalizationKind]
-ActivationKind = Literal["relu", "relu6", "leaky_relu", "prelu", "elu", "sigmoid", "tanh"]
 Activation = Literal["none", ActivationKind]
-GROUPS = 8  # of group normalization, where the channels are so divisible; else one
 
 
 class Layer(BaseModel):

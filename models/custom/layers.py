@@ -4,12 +4,11 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.blocks.kinds import ActivationKind, NormalizationKind
 from models.custom.base import (
-    ActivationKind,
     Channels,
     Continuing,
     Kernel,
-    NormalizationKind,
     Padding,
     Rate,
     Shape,

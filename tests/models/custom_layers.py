@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from models.custom.base import ActivationKind, NormalizationKind
+from models.blocks.kinds import ActivationKind, NormalizationKind
 from models.custom.joins import KINDS
 from models.custom.reading import read, shapes
 from pipeline.recipe import parse

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from models.custom.base import GROUPS, ActivationKind, NormalizationKind
+from models.blocks.kinds import GROUPS, ActivationKind, NormalizationKind
 from models.custom.reading import MOST_LAYERS, check, read
 from pipeline.config import Config
 from pipeline.errors import ConfigError

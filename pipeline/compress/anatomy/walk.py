@@ -5,12 +5,12 @@ from math import prod
 from typing import Any
 
 import keras
-from keras.src.models import Functional
 
 from pipeline.compress.anatomy.field import Field, field
 from pipeline.compress.anatomy.macs import Shape, macs
 from pipeline.compress.anatomy.record import Anatomy, Layer
 from pipeline.compress.anatomy.size import int8_bytes
+from pipeline.compress.functional import functional_graph
 from pipeline.errors import ConfigError
 
 
@@ -169,11 +169,10 @@ def _shapes(node: Any, found: dict[int, tuple[int, Shape]]) -> list[Shape]:
 
 
 def _graph(model: keras.Model) -> Any:
-    if type(model) is keras.Sequential and model._functional is not None:
-        return model._functional
-    if isinstance(model, Functional) and type(model).call is Functional.call:
-        return model
-    raise ConfigError(
-        f"model '{model.name}' ({type(model).__name__}) has no graph: functional models and "
-        "Sequential ones with an input shape do"
-    )
+    graph = functional_graph(model)
+    if graph is None:
+        raise ConfigError(
+            f"model '{model.name}' ({type(model).__name__}) has no graph: functional models and "
+            "Sequential ones with an input shape do"
+        )
+    return graph

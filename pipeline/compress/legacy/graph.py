@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tf_keras
-from keras.src.models import Functional
 
+from pipeline.compress.functional import functional_graph
 from pipeline.compress.legacy.layers import twin_layer
 from pipeline.compress.legacy.weights import hand_over
 from pipeline.errors import ConversionError
@@ -135,16 +135,15 @@ class _Mirror:
 
 def _graph(model: keras.Model) -> Any:
     """Return the functional graph inside a functional or Sequential model."""
-    if type(model) is keras.Sequential:
-        if model._functional is None:
-            raise ConversionError(f"model '{model.name}' (Sequential) has no input shape yet")
-        return model._functional
-    if not isinstance(model, Functional) or type(model).call is not Functional.call:
+    graph = functional_graph(model)
+    if graph is None and type(model) is keras.Sequential:
+        raise ConversionError(f"model '{model.name}' (Sequential) has no input shape yet")
+    if graph is None:
         raise ConversionError(
             f"model '{model.name}' ({type(model).__name__}) is subclassed: "
             "only functional and Sequential models have a graph to mirror"
         )
-    return model
+    return graph
 
 
 def _inner_models(model: keras.Model) -> Iterator[keras.Model]:
