@@ -18,9 +18,17 @@ ASKED = 4096  # pictures asked for at once, at most: asking takes microseconds e
 
 
 def training_batches(
-    split: tuple[Images, Labels], batch: int, seed: int, change: Change, first_epoch: int = 0
+    split: tuple[Images, Labels],
+    batch: int,
+    seed: int,
+    change: Change,
+    first_epoch: int = 0,
+    *,
+    classes: int | None = None,
 ) -> tf.data.Dataset:
     """Yield `(images (B, H, W, C) float32 0..255, labels (B,) int64)`, epoch after epoch, forever.
+
+    With `classes`, labels come as targets: float32 `(B, classes)`, 1 for what a picture shows.
 
     Each epoch is its own permutation of the split, by (seed, epoch), and its last batch may be
     smaller: an epoch is `steps(len(labels), batch)` batches. Images are gathered from the mapped
@@ -46,7 +54,8 @@ def training_batches(
     def make(of_epoch: Tensors, numbered: Tensors) -> Tensors:
         (epoch, _order, pixels, targets), (number, rows) = of_epoch, numbered
         key = tf.stack([tf.constant(seed, tf.int64), epoch, number])
-        return change(tf.cast(tf.gather(pixels, rows), tf.float32), key), tf.gather(targets, rows)
+        images = change(tf.cast(tf.gather(pixels, rows), tf.float32), key)
+        return images, as_targets(tf.gather(targets, rows), classes)
 
     chosen = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(one_epoch)
     if images.nbytes >= LARGE:
@@ -73,8 +82,13 @@ def _asked_for(chosen: tf.data.Dataset, images: Images, batch: int) -> tf.data.D
     return chosen.map(ask).prefetch(stretch)
 
 
-def plain_batches(split: tuple[Images, Labels], batch: int) -> tf.data.Dataset:
-    """Yield a split once, in order, unchanged: `(images float32 0..255, labels int64)`."""
+def plain_batches(
+    split: tuple[Images, Labels], batch: int, *, classes: int | None = None
+) -> tf.data.Dataset:
+    """Yield a split once, in order, unchanged: `(images float32 0..255, labels int64)`.
+
+    With `classes`, labels come as targets: float32 `(B, classes)`.
+    """
     images, labels = split
 
     def cut(first: int) -> tuple[Images, Labels]:
@@ -85,10 +99,15 @@ def plain_batches(split: tuple[Images, Labels], batch: int) -> tf.data.Dataset:
         pixels, targets = tf.numpy_function(cut, [number * batch], kinds, stateful=False)
         pixels.set_shape((None, *images.shape[1:]))
         targets.set_shape((None,))
-        return tf.cast(pixels, tf.float32), targets
+        return tf.cast(pixels, tf.float32), as_targets(targets, classes)
 
     numbers = tf.data.Dataset.range(steps(len(labels), batch))
     return _settled(numbers.map(make, PARALLEL).prefetch(2))
+
+
+def as_targets(labels: tf.Tensor, classes: int | None) -> tf.Tensor:
+    """Make `labels` `(B,)` one-hot float32 `(B, classes)`; leave them for None."""
+    return labels if classes is None else tf.one_hot(labels, classes, dtype=tf.float32)
 
 
 def _settled(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -21,7 +21,7 @@ from pipeline.fit.optimizers import optimizer
 from pipeline.progress import bar
 from pipeline.settings import Fit, Inputs, Phase
 
-LOSS = "sparse_categorical_crossentropy"
+LOSS = "categorical_crossentropy"
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ def _fit_phase(
     """Fit for the epochs of one phase, numbered from `first_epoch` on; return its curves."""
     per_epoch = task.steps_per_epoch(settings)
     change = augmenter(task.policy)
+    classes = model.output_shape[-1]
     model.compile(
         optimizer=optimizer(settings.during(phase), per_epoch, api),
         loss=LOSS,
@@ -124,12 +125,14 @@ def _fit_phase(
         jit_compile=False,
     )
     done = model.fit(
-        training_batches(task.train, settings.batch, settings.seed, change, first_epoch),
+        training_batches(
+            task.train, settings.batch, settings.seed, change, first_epoch, classes=classes
+        ),
         initial_epoch=first_epoch,
         epochs=first_epoch + phase.epochs,
         steps_per_epoch=per_epoch,
-        validation_data=plain_batches(task.validation, max(settings.batch, 256)),
-        class_weight=class_weights(settings.class_weights, task.train[1], model.output_shape[-1]),
+        validation_data=plain_batches(task.validation, max(settings.batch, 256), classes=classes),
+        class_weight=class_weights(settings.class_weights, task.train[1], classes),
         shuffle=False,
         callbacks=list(callbacks),
         verbose=0,

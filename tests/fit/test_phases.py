@@ -77,7 +77,10 @@ def test_order_of_pictures_goes_on_in_the_second_phase(task, network, monkeypatc
     batches = "pipeline.fit.loop.training_batches"
     from pipeline.data.batches import training_batches
 
-    monkeypatch.setattr(batches, lambda *given: begun.append(given[-1]) or training_batches(*given))
+    monkeypatch.setattr(
+        batches,
+        lambda *given, **named: begun.append(given[-1]) or training_batches(*given, **named),
+    )
     fitted(task, network, epochs=3, frozen_epochs=1, warmup_epochs=0.0)
     assert begun == [0, 1]
 

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from models.blocks.kinds import GROUPS, ActivationKind, NormalizationKind
+from models.blocks.kinds import GROUPS, ActivationKind
 from models.custom.reading import MOST_LAYERS, check, read
 from pipeline.config import Config
 from pipeline.errors import ConfigError
@@ -179,13 +179,10 @@ def test_reading_is_instant_and_imports_no_keras():
     assert time.monotonic() - started < 0.5
 
 
-def test_the_names_of_the_schema_are_those_of_the_blocks():
-    from models.blocks import normalization
+def test_the_activations_of_the_schema_are_those_of_the_blocks():
     from models.blocks.activation import ACTIVATIONS as MADE
 
     assert get_args(ActivationKind) == tuple(MADE)
-    assert get_args(NormalizationKind) == normalization.NORMALIZATIONS
-    assert GROUPS == normalization.GROUPS
 
 
 @pytest.mark.parametrize(
