@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from models.blocks.kinds import GROUPS, ActivationKind
+from models.blocks.kinds import ActivationKind
 from models.custom.reading import MOST_LAYERS, check, read
 from pipeline.config import Config
 from pipeline.errors import ConfigError
