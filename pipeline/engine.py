@@ -15,7 +15,6 @@ from pipeline.errors import ConfigError, DataError, PipelineError, ResourceError
 from pipeline.fingerprint import FileMemo
 from pipeline.graph import BY_NAME, Step
 from pipeline.guard import (
-    Stop,
     lacking,
     locked,
     logged,
@@ -28,6 +27,7 @@ from pipeline.lazy import load
 from pipeline.plan import Identity, Plan, Problem
 from pipeline.progress import native_noise_to, say
 from pipeline.settings import REFERENCE, Metrics, Section
+from pipeline.stop import Stop
 from pipeline.store import Entry, Store
 
 log = logging.getLogger("pipeline")
@@ -174,7 +174,8 @@ class _Run:
             facts = {"step": step.id, **identity.facts, "seconds": seconds, "metrics": metrics}
             entry = self.plan.store.publish(draft, step.stage, identity.key, facts)
         self.outcome.ran.append(step.id)
-        said = ", ".join(f"{name} {_short(value)}" for name, value in metrics.items())
+        told = {name: value for name, value in metrics.items() if value is not None}
+        said = ", ".join(f"{name} {_short(value)}" for name, value in told.items())
         log.info("%s: done in %.1f s: %s", step.id, seconds, said)
         say(f"✓ {step.id:<28} {seconds:6.1f} s  {said}")
         return entry

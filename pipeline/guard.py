@@ -11,7 +11,8 @@ from pathlib import Path
 
 import filelock
 
-from pipeline.errors import Interrupted, PipelineError, ResourceError, harmless
+from pipeline.errors import PipelineError, ResourceError, harmless
+from pipeline.stop import STOP, Stop
 
 log = logging.getLogger("pipeline")
 
@@ -40,44 +41,23 @@ def locked(root: Path) -> Iterator[None]:
         lock.release()
 
 
-class Stop:
-    """Turns SIGTERM and Ctrl-C into exceptions that unwind, so that drafts are removed.
-
-    It remembers them, since native code turns one that is raised while it calls back into Python
-    into an error of its own.
-    """
-
-    def __init__(self) -> None:
-        self.asked: type[BaseException] | None = None
-
-    def __call__(self, number: int, _: object) -> None:
-        """Take a signal: Python calls this."""
-        self.asked = Interrupted if number == signal.SIGTERM else KeyboardInterrupt
-        raise self.asked
-
-    def heed(self) -> None:
-        """Raise again what was asked."""
-        if self.asked is not None:
-            raise self.asked
-
-
 @contextmanager
 def terminable() -> Iterator[Stop]:
     """Handle both signals for a while; only where they can be, and not where one is ignored."""
-    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # the caller's program owns its signals
+        yield STOP  # the caller's program owns its signals
         return
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if before[number] is not signal.SIG_IGN:
-            signal.signal(number, stop)
+            signal.signal(number, STOP)
     try:
-        yield stop
+        yield STOP
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+        STOP.asked = None
 
 
 class _Lines(logging.Formatter):

@@ -28,6 +28,7 @@ REFERENCE = "float32"  # the variant every other is compared with
 AUDIT = "audit.json"  # what ingest says of the pictures: for the report, and no other stage
 LAYERS = "layers.json"  # what build says of the network: likewise
 LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold times
+CHECKPOINTS = "checkpoints"  # a stage's folder of this name outlives a stage that did not finish
 
 
 class Section(BaseModel):

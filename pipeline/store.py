@@ -2,7 +2,8 @@
 
 `<root>/<stage>/<key>/` is written under a temporary name, synced, and renamed when whole, its
 `manifest.json` last. A folder that is there is therefore finished; one without a manifest, or
-whose files are not as the manifest says, is not taken.
+whose files are not as the manifest says, is not taken. Of a stage that did not finish, what it
+saved to go on from stays: its draft's `checkpoints/`, and `logs/` beside them.
 """
 
 import json
@@ -18,9 +19,10 @@ from typing import Any
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import digest, digest_lines, file_digest
 from pipeline.graph import BY_NAME
-from pipeline.settings import LOGS
+from pipeline.settings import CHECKPOINTS, LOGS
 
 MANIFEST = "manifest.json"
+UNFINISHED = 4  # stages of a kind that did not finish whose checkpoints are kept
 OUTSIDE = f"{LOGS}/outside.jsonl"
 
 
@@ -79,14 +81,17 @@ class Store:
 
     @contextmanager
     def draft(self, stage: str, key: str) -> Iterator[Path]:
-        """Give a fresh folder to write into; it is removed unless `publish` has taken it."""
-        folder = self.root / stage / f".{key}.{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        """Give a folder to write into, empty but for the checkpoints of an attempt before this.
+
+        Unless `publish` has taken it, it is cleared, and removed where there are no checkpoints.
+        """
+        folder = self.root / stage / f".{key}"
+        _clear(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
 
     def note_outside(self, draft: Path, files: Iterable[tuple[str, str]]) -> str:
         """List the files outside that were read, and return the digest of the list.
@@ -102,6 +107,7 @@ class Store:
 
     def publish(self, draft: Path, stage: str, key: str, facts: Mapping[str, Any]) -> Entry:
         """Make a draft an entry: list its files, write the manifest last, sync, rename."""
+        shutil.rmtree(draft / CHECKPOINTS, ignore_errors=True)
         files = {
             path.relative_to(draft).as_posix(): _facts(path)
             for path in sorted(draft.rglob("*"))
@@ -140,16 +146,29 @@ class Store:
     def sweep(self) -> None:
         """Remove what killed runs left: drafts, and entries half removed.
 
-        The caller holds the lock, so none of them is being worked on.
+        Checkpoints stay, those of the last few stages that did not finish. The caller holds the
+        lock, so none of them is being worked on.
         """
         for folder in self._folders():
-            if folder.name.startswith(".") or not (folder / MANIFEST).is_file():
+            if folder.name.startswith("."):
+                _clear(folder)
+            elif not (folder / MANIFEST).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+        for stage in BY_NAME:
+            for folder in self._unfinished(stage)[UNFINISHED:]:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self, keep: int) -> tuple[int, int]:
-        """Keep the entries last used, `keep` of each step; say how many went, and their bytes."""
+        """Keep the entries last used, `keep` of each step; say how many went, and their bytes.
+
+        Of the stages that did not finish, the checkpoints of as many are kept.
+        """
         removed = size = 0
         for stage in BY_NAME:
+            for folder in self._unfinished(stage)[keep:]:
+                size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                removed += 1
+                shutil.rmtree(folder)
             kept: dict[str, int] = {}
             for entry in self.all(stage):
                 step = entry.manifest["step"]
@@ -160,10 +179,25 @@ class Store:
                     remove(entry.folder)
         return removed, size
 
+    def _unfinished(self, stage: str) -> list[Path]:
+        """Drafts with checkpoints to go on from, the last one first."""
+        drafts = [path.parent for path in (self.root / stage).glob(f".*/{CHECKPOINTS}")]
+        return sorted(drafts, key=lambda draft: (draft / CHECKPOINTS).stat().st_mtime, reverse=True)
+
     def _folders(self) -> Iterator[Path]:
         """What lies in the stages' folders; no other is ours to touch, as in `~/.cache`."""
         for stage in BY_NAME:
             yield from (self.root / stage).glob("*")
+
+
+def _clear(draft: Path) -> None:
+    """Leave of a draft what its stage can go on from; nothing where it has no checkpoints."""
+    if not (draft / CHECKPOINTS).is_dir():
+        shutil.rmtree(draft, ignore_errors=True)
+        return
+    for path in draft.iterdir():
+        if path.name not in {CHECKPOINTS, LOGS}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def remove(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.settings import SECTIONS
 
 ROOT = Path(__file__).parent.parent
 ENGINE = sorted(f"pipeline.{path.stem}" for path in (ROOT / "pipeline").glob("[a-z]*.py"))
-LEAVES = {"errors", "lazy", "settings", "progress"}
+LEAVES = {"errors", "lazy", "settings", "progress", "stop"}
 ROOMS = ("stages", "data", "fit", "compress", "measure", "show", "models")
 DOORS = {
     "stages": {"data", "fit", "compress", "measure", "show", "models"} | LEAVES,

@@ -23,6 +23,7 @@ def training_batches(
     seed: int,
     change: Change,
     first_epoch: int = 0,
+    first_step: int = 0,
     *,
     classes: int | None = None,
 ) -> tf.data.Dataset:
@@ -31,7 +32,8 @@ def training_batches(
     With `classes`, labels come as targets: float32 `(B, classes)`, 1 for what a picture shows.
 
     Each epoch is its own permutation of the split, by (seed, epoch), and its last batch may be
-    smaller: an epoch is `steps(len(labels), batch)` batches. Images are gathered from the mapped
+    smaller: an epoch is `steps(len(labels), batch)` batches. The first `first_step` batches of the
+    first epoch are left out, unread. Images are gathered from the mapped
     file a batch at a time, so the split may be larger than memory: then the system is asked for a
     stretch of batches while the one before it is used.
     """
@@ -57,7 +59,7 @@ def training_batches(
         images = change(tf.cast(tf.gather(pixels, rows), tf.float32), key)
         return images, as_targets(tf.gather(targets, rows), classes)
 
-    chosen = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(one_epoch)
+    chosen = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(one_epoch).skip(first_step)
     if images.nbytes >= LARGE:
         chosen = _asked_for(chosen, images, batch)
     return _settled(chosen.map(make, PARALLEL).prefetch(4))

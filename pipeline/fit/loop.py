@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+from rich.progress import Progress
 
 from pipeline.data.augmentation import augmenter
 from pipeline.data.augmentation import read as read_policy
@@ -15,11 +16,14 @@ from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
 from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
+from pipeline.fit.checkpoints import Checkpoints
 from pipeline.fit.class_weights import class_weights
 from pipeline.fit.history import FROZEN
 from pipeline.fit.optimizers import optimizer
+from pipeline.fit.resume import Resume
 from pipeline.progress import bar
-from pipeline.settings import Fit, Inputs, Phase
+from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Phase
+from pipeline.stop import STOP
 
 LOSS = "categorical_crossentropy"
 
@@ -48,10 +52,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a fit went; the model itself now holds the weights of `best_epoch` (from 0)."""
+    """How a fit went; the model itself now holds the weights of `best_epoch` (from 0).
+
+    `resumed_from_epoch` is how many whole epochs an earlier, cut off fit had done; None where this
+    one began at the beginning.
+    """
 
     history: dict[str, list[float]]
     best_epoch: int
+    resumed_from_epoch: int | None = None
 
     @property
     def best(self) -> dict[str, float]:
@@ -67,7 +76,7 @@ def fit(
     api: ModuleType = keras,
     callbacks: Sequence[Any] = (),
     first_best: int = 0,
-    log_dir: Path | None = None,
+    out: Path | None = None,
 ) -> Fitted:
     """Train a model in place and leave it with the weights of its best epoch on validation.
 
@@ -80,56 +89,75 @@ def fit(
         api: the Keras module it belongs to, `keras` or `tf_keras`.
         callbacks: further ones, called before ours.
         first_best: the first epoch (from 0) that may be the best one.
-        log_dir: where TensorBoard finds the curves.
+        out: where curves go as they come (`logs/`), and what a fit cut off goes on from
+            (`checkpoints/`, for Keras 3). A fit with the same arguments goes on from there.
 
     Raises:
         TrainingError: the loss became NaN or infinite; names epoch and learning rate.
+        BaseException: what a signal asked for, after the batch under way was finished and saved.
     """
-    phases = settings.phases()
     best = make(BestWeights, api, first_best, settings.patience)
-    watchers = [*callbacks, best, make(StopOnNaN, api)]
-    if log_dir is not None:
-        watchers.append(api.callbacks.TensorBoard(str(log_dir), write_graph=False))
-    history: dict[str, list[float]] = {}
-    done = 0
-    with bar() as shown:  # taken away also when the fit fails
-        watchers.append(make(ShowProgress, api, shown, settings.epochs, "training", best))
-        for phase in phases:
-            with frozen(model) if phase.frozen else nullcontext():
-                curves = _fit_phase(model, task, settings, phase, api, watchers, done)
-            if len(phases) > 1:
-                curves[FROZEN] = [float(phase.frozen)] * len(curves["loss"])
-            history = {name: history.get(name, []) + curves[name] for name in curves}
-            done = len(history["loss"])
-    return Fitted(history, best.epoch if best.epoch is not None else done - 1)
+    watchers = [*callbacks, best]
+    checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None and api is keras else None
+    resume = make(Resume, api, checkpoints, watchers, settings.seed)
+    phases = settings.phases()
+
+    def notes(phase: Phase) -> dict[str, float]:
+        return {FROZEN: float(phase.frozen)} if len(phases) > 1 else {}
+
+    with bar() as shown, STOP.deferred():  # the bar is taken away also when the fit fails
+        others = [make(StopOnNaN, api), *_shown(task, settings, api, shown, best, out), resume]
+        for number, phase in enumerate(phases):
+            if number >= resume.phase:
+                resume.begin_phase(number, notes(phase))
+                with frozen(model) if phase.frozen else nullcontext():
+                    _fit_phase(model, task, settings, phase, api, [*watchers, *others])
+    history = resume.history
+    return Fitted(
+        history,
+        best.epoch if best.epoch is not None else resume.epoch - 1,
+        resume.resumed_from_epoch,
+    )
+
+
+def _shown(
+    task: Task, settings: Fit, api: ModuleType, shown: Progress, best: Any, out: Path | None
+) -> list[Any]:
+    """The callbacks that people watch a fit by."""
+    progress = make(ShowProgress, api, shown, settings.epochs, "training", best)
+    if out is None:
+        return [progress]
+    return [api.callbacks.TensorBoard(str(out / LOGS), write_graph=False), progress]
 
 
 def _fit_phase(
-    model: Any,
-    task: Task,
-    settings: Fit,
-    phase: Phase,
-    api: ModuleType,
-    callbacks: Sequence[Any],
-    first_epoch: int,
-) -> dict[str, list[float]]:
-    """Fit for the epochs of one phase, numbered from `first_epoch` on; return its curves."""
+    model: Any, task: Task, settings: Fit, phase: Phase, api: ModuleType, callbacks: Sequence[Any]
+) -> None:
+    """Fit for the epochs of one phase, or for those that are left of it."""
+    *_, resume = callbacks
     per_epoch = task.steps_per_epoch(settings)
-    change = augmenter(task.policy)
+    together = resume.steps_per_execution or _divisor(per_epoch, settings.steps_per_execution)
     classes = model.output_shape[-1]
     model.compile(
         optimizer=optimizer(settings.during(phase), per_epoch, api),
         loss=LOSS,
         metrics=["accuracy"],
-        steps_per_execution=_divisor(per_epoch, settings.steps_per_execution),
+        steps_per_execution=together,
         jit_compile=False,
     )
-    done = model.fit(
+    model.optimizer.build(model.trainable_variables)
+    model.fit(
         training_batches(
-            task.train, settings.batch, settings.seed, change, first_epoch, classes=classes
+            task.train,
+            settings.batch,
+            settings.seed,
+            augmenter(task.policy),
+            resume.epoch,
+            resume.step,
+            classes=classes,
         ),
-        initial_epoch=first_epoch,
-        epochs=first_epoch + phase.epochs,
+        initial_epoch=resume.epoch,
+        epochs=resume.epoch if resume.stopped else resume.begun + phase.epochs,
         steps_per_epoch=per_epoch,
         validation_data=plain_batches(task.validation, max(settings.batch, 256), classes=classes),
         class_weight=class_weights(settings.class_weights, task.train[1], classes),
@@ -137,7 +165,6 @@ def _fit_phase(
         callbacks=list(callbacks),
         verbose=0,
     )
-    return {name: [float(value) for value in values] for name, values in done.history.items()}
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def test_as_many_steps_run_together_as_divide_an_epoch(steps, most, found):
 
 def test_tensorboard_finds_both_curves(task, network, tmp_path):
     session.begin(0)
-    fit(network(keras), task, Train(**SETTINGS | {"epochs": 1}), log_dir=tmp_path / "logs")
+    fit(network(keras), task, Train(**SETTINGS | {"epochs": 1}), out=tmp_path)
     for split in ("train", "validation"):
         (events,) = (tmp_path / "logs" / split).glob("events.out.tfevents.*")
         assert b"epoch_accuracy" in events.read_bytes()
