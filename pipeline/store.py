@@ -2,27 +2,26 @@
 
 `<root>/<stage>/<key>/` is written under a temporary name, synced, and renamed when whole, its
 `manifest.json` last. A folder that is there is therefore finished; one without a manifest, or
-whose files are not as the manifest says, is not taken. Of a stage that did not finish, what it
-saved to go on from stays: its draft's `checkpoints/`, and `logs/` beside them.
+whose files are not as the manifest says, is not taken.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline import drafts
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import digest, digest_lines, file_digest
 from pipeline.graph import BY_NAME
 from pipeline.settings import CHECKPOINTS, LOGS
 
 MANIFEST = "manifest.json"
-UNFINISHED = 4  # stages of a kind that did not finish whose checkpoints are kept
 OUTSIDE = f"{LOGS}/outside.jsonl"
 
 
@@ -79,19 +78,11 @@ class Store:
         entries = [Entry(folder, manifest) for folder, manifest in known if manifest is not None]
         yield from sorted(entries, key=_last_used, reverse=True)
 
-    @contextmanager
-    def draft(self, stage: str, key: str) -> Iterator[Path]:
-        """Give a folder to write into, empty but for the checkpoints of an attempt before this.
-
-        Unless `publish` has taken it, it is cleared, and removed where there are no checkpoints.
+    def draft(self, stage: str, key: str) -> AbstractContextManager[Path]:
+        """Give a folder to write into; it is removed unless `publish` has taken it, but for
+        checkpoints to go on from.
         """
-        folder = self.root / stage / f".{key}"
-        _clear(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            yield folder
-        finally:
-            _clear(folder)
+        return drafts.draft(self.root / stage / f".{key}")
 
     def note_outside(self, draft: Path, files: Iterable[tuple[str, str]]) -> str:
         """List the files outside that were read, and return the digest of the list.
@@ -151,11 +142,11 @@ class Store:
         """
         for folder in self._folders():
             if folder.name.startswith("."):
-                _clear(folder)
+                drafts.clear(folder)
             elif not (folder / MANIFEST).is_file():
                 shutil.rmtree(folder, ignore_errors=True)
         for stage in BY_NAME:
-            for folder in self._unfinished(stage)[UNFINISHED:]:
+            for folder in drafts.unfinished(self.root / stage)[drafts.UNFINISHED :]:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self, keep: int) -> tuple[int, int]:
@@ -165,7 +156,7 @@ class Store:
         """
         removed = size = 0
         for stage in BY_NAME:
-            for folder in self._unfinished(stage)[keep:]:
+            for folder in drafts.unfinished(self.root / stage)[keep:]:
                 size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
                 removed += 1
                 shutil.rmtree(folder)
@@ -179,25 +170,10 @@ class Store:
                     remove(entry.folder)
         return removed, size
 
-    def _unfinished(self, stage: str) -> list[Path]:
-        """Drafts with checkpoints to go on from, the last one first."""
-        drafts = [path.parent for path in (self.root / stage).glob(f".*/{CHECKPOINTS}")]
-        return sorted(drafts, key=lambda draft: (draft / CHECKPOINTS).stat().st_mtime, reverse=True)
-
     def _folders(self) -> Iterator[Path]:
         """What lies in the stages' folders; no other is ours to touch, as in `~/.cache`."""
         for stage in BY_NAME:
             yield from (self.root / stage).glob("*")
-
-
-def _clear(draft: Path) -> None:
-    """Leave of a draft what its stage can go on from; nothing where it has no checkpoints."""
-    if not (draft / CHECKPOINTS).is_dir():
-        shutil.rmtree(draft, ignore_errors=True)
-        return
-    for path in draft.iterdir():
-        if path.name not in {CHECKPOINTS, LOGS}:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def remove(folder: Path) -> None:

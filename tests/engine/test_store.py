@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from pipeline.errors import IntegrityError
+from pipeline.settings import CHECKPOINTS
 from pipeline.store import LOGS, MANIFEST, Store
 
 
@@ -53,6 +54,47 @@ def test_a_killed_draft_is_never_taken_and_swept_away(store):
     assert not list(store.all("train"))
     store.sweep()
     assert not half.exists()
+
+
+def cut_off(store, key):
+    """A stage that saved something to go on from before its plug was pulled."""
+    with pytest.raises(KeyboardInterrupt), store.draft("train", key) as draft:  # noqa: PT012
+        (draft / CHECKPOINTS / "epoch-1").mkdir(parents=True)
+        (draft / CHECKPOINTS / "epoch-1" / "arrays").write_text(key)
+        (draft / LOGS).mkdir()
+        (draft / LOGS / "events").write_text("so far")
+        (draft / "model").write_text("half")
+        (draft / "figures").mkdir()
+        raise KeyboardInterrupt
+
+
+def test_what_an_unfinished_stage_can_go_on_from_outlives_it_and_nothing_else(store):
+    cut_off(store, "k1")
+    left = store.root / "train" / ".k1"
+    (left / "figures").mkdir()  # as a kill would leave it
+    store.sweep()
+    assert {path.name for path in left.iterdir()} == {CHECKPOINTS, LOGS}
+    assert store.find("train", "k1") is None
+    with store.draft("train", "k1") as draft:
+        assert (draft / CHECKPOINTS / "epoch-1" / "arrays").read_text() == "k1"
+        assert (draft / LOGS / "events").read_text() == "so far"
+        (draft / "model").write_text("whole")
+        entry = store.publish(draft, "train", "k1", {"step": "train"})
+    assert set(entry.manifest["files"]) == {"model", f"{LOGS}/events"}
+    assert not left.exists()
+    assert not (entry.folder / CHECKPOINTS).exists()
+
+
+def test_checkpoints_of_the_last_few_unfinished_stages_are_kept(store):
+    for number in range(6):
+        cut_off(store, f"k{number}")
+        os.utime(store.root / "train" / f".k{number}" / CHECKPOINTS, (number, number))
+    store.sweep()
+    kept = {path.name for path in (store.root / "train").iterdir()}
+    assert kept == {".k2", ".k3", ".k4", ".k5"}
+    assert store.clean(1) == (3, 3 * len("k1" + "so far"))
+    assert [path.name for path in (store.root / "train").iterdir()] == [".k5"]
+    assert store.clean(0)[0] == 1
 
 
 @pytest.mark.parametrize("harm", ["manifest gone", "manifest cut", "file gone", "file cut"])
