@@ -14,6 +14,9 @@ from pipeline.progress import console, say
 
 Logs = Mapping[str, float]
 
+REDRAWN = 0.2  # seconds from one look of the bar to the next
+SPOKEN, QUIET_AT_MOST = 10, 60  # seconds from one plain line to the next: at epochs, within one
+
 
 def make(kind: type, api: ModuleType, *args: Any) -> Any:
     """Make one of the callbacks below for a Keras API: each API insists on its own base class."""
@@ -87,23 +90,49 @@ class StopOnNaN:
 
 
 class ShowProgress:
-    """One bar for the whole fit on a terminal; a line every few epochs elsewhere."""
+    """One bar for the whole fit on a terminal; now and then a line elsewhere."""
 
-    def __init__(self, shown: Progress, epochs: int, name: str, best: "BestWeights") -> None:
+    model: Any
+    params: Mapping[str, Any]
+
+    def __init__(
+        self, shown: Progress, epochs: int, pictures: int, name: str, best: "BestWeights"
+    ) -> None:
         super().__init__()
-        self.epochs, self.name, self.best = epochs, name, best
+        self.epochs, self.pictures, self.name, self.best = epochs, pictures, name, best
         self._bar = shown
         self._task = shown.add_task(name, total=epochs, note="")
-        self._started = self._said = time.monotonic()
+        self._started = self._said = self._drawn = time.monotonic()
+        self._done = self._epoch = 0.0  # epochs, the one under way as a fraction
+        self._rate = self._figures = ""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Note the epoch: after a resume it is not the first."""
+        self._epoch = self._done = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Move on a little, at a pace that people can follow."""
+        now = time.monotonic()
+        if now - self._drawn < REDRAWN:
+            return
+        done = self._epoch + (batch + 1) / self.params["steps"]
+        self._rate = f"{(done - self._done) * self.pictures / (now - self._drawn):,.0f} pictures/s"
+        self._drawn, self._done = now, done
+        self._bar.update(self._task, completed=done, note=f"{self._rate}  {self._figures}")
+        if not console.is_terminal and now - self._said > QUIET_AT_MOST:
+            self._say(f"epoch {done:.2f}/{self.epochs}  {self._rate}  {self._figures}")
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Move on, with this epoch's figures and the best so far."""
-        note = f"loss {logs['loss']:.4f}  validation {logs['val_accuracy']:.4f}"
+        self._figures = f"loss {logs['loss']:.4f}  validation {logs['val_accuracy']:.4f}"
         if self.best.score is not None:
-            note += f"  best {self.best.score[0]:.4f}"
+            self._figures += f"  best {self.best.score[0]:.4f}"
+        note = f"{self._rate}  {self._figures}".strip()
         self._bar.update(self._task, completed=epoch + 1, note=note)
-        now = time.monotonic()
-        if not console.is_terminal and (now - self._said > 10 or epoch + 1 == self.epochs):
-            self._said = now
-            seconds = now - self._started
-            say(f"  {self.name}  epoch {epoch + 1}/{self.epochs}  {note}  {seconds:.0f} s")
+        long = time.monotonic() - self._said > SPOKEN
+        if not console.is_terminal and (long or epoch + 1 == self.epochs):
+            self._say(f"epoch {epoch + 1}/{self.epochs}  {note}")
+
+    def _say(self, line: str) -> None:
+        self._said = time.monotonic()
+        say(f"  {self.name}  {line}  {self._said - self._started:.0f} s")
