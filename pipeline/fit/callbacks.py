@@ -9,7 +9,8 @@ import numpy as np
 from rich.progress import Progress
 
 from pipeline.errors import TrainingError
-from pipeline.fit.history import standing
+from pipeline.fit.history import RATE, standing
+from pipeline.fit.rates import rate_at
 from pipeline.progress import console, say
 
 Logs = Mapping[str, float]
@@ -61,6 +62,16 @@ class BestWeights:
         """Put the best weights back."""
         if self._weights:
             self.model.set_weights(self._weights)
+
+
+class NoteRate:
+    """Put the learning rate of an epoch's last step beside its figures."""
+
+    model: Any
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Keras hands one and the same `logs` to every callback, its history last."""
+        logs[RATE] = rate_at(self.model.optimizer)
 
 
 class StopOnNaN:

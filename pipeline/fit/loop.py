@@ -9,19 +9,20 @@ from typing import Any
 
 import keras
 
+from pipeline.choices import Plateau
 from pipeline.data.augmentation import augmenter
 from pipeline.data.augmentation import read as read_policy
 from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
-from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
+from pipeline.fit.callbacks import BestWeights, NoteRate, ShowProgress, StopOnNaN, make
 from pipeline.fit.class_weights import class_weights
 from pipeline.fit.history import FROZEN
+from pipeline.fit.losses import loss, smoothed
 from pipeline.fit.optimizers import optimizer
+from pipeline.fit.plateau import LowerOnPlateau
 from pipeline.progress import bar
 from pipeline.settings import Fit, Inputs, Phase
-
-LOSS = "categorical_crossentropy"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def fit(
     """
     phases = settings.phases()
     best = make(BestWeights, api, first_best, settings.patience)
-    watchers = [*callbacks, best, make(StopOnNaN, api)]
+    watchers = [*callbacks, best, make(StopOnNaN, api), make(NoteRate, api)]
+    if isinstance(settings.schedule, Plateau):
+        watchers.append(make(LowerOnPlateau, api, settings.schedule))
     if log_dir is not None:
         watchers.append(api.callbacks.TensorBoard(str(log_dir), write_graph=False))
     history: dict[str, list[float]] = {}
@@ -119,15 +122,16 @@ def _fit_phase(
     classes = model.output_shape[-1]
     model.compile(
         optimizer=optimizer(settings.during(phase), per_epoch, api),
-        loss=LOSS,
+        loss=loss(settings, api),
         metrics=["accuracy"],
         steps_per_execution=_divisor(per_epoch, settings.steps_per_execution),
         jit_compile=False,
     )
+    batches = training_batches(
+        task.train, settings.batch, settings.seed, change, first_epoch, classes=classes
+    )
     done = model.fit(
-        training_batches(
-            task.train, settings.batch, settings.seed, change, first_epoch, classes=classes
-        ),
+        smoothed(batches, settings.label_smoothing),
         initial_epoch=first_epoch,
         epochs=first_epoch + phase.epochs,
         steps_per_epoch=per_epoch,

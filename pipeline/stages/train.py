@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
-from pipeline.fit import loop
+import keras
+
+from pipeline.fit import loop, optimizers
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.settings import LOGS, Inputs, Metrics, Train
+
+
+def check(settings: Train) -> None:
+    """Refuse an argument that the optimizer does not take, before anything runs."""
+    optimizers.check(settings, keras, "train")
 
 
 def run(settings: Train, inputs: Inputs, out: Path) -> Metrics:
