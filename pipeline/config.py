@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from models import MODELS, is_pretrained, preprocessing
 from pipeline import recipe as recipes
+from pipeline.choices import split
 from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
 from pipeline.errors import ConfigError
+from pipeline.fit import OPTIMIZERS
 from pipeline.graph import TRANSFORMS, Step, Variant, unfold
 from pipeline.lazy import nearest
 from pipeline.options import check_options
@@ -22,6 +24,7 @@ from pipeline.settings import (
     Build,
     Evaluate,
     Export,
+    Fit,
     Ingest,
     Prune,
     Quantize,
@@ -108,6 +111,8 @@ class Config(BaseModel):
                 f"train.frozen_epochs: {self.build.model} has no weights learned before; set 0, or "
                 "build.model=backbone with build.weights"
             )
+        for name in ("train", *TRANSFORMS):
+            _check_optimizer(name, getattr(self, name))
         policy = self.augment.policy
         if isinstance(policy, str):
             if policy not in POLICIES:
@@ -161,6 +166,9 @@ class Config(BaseModel):
         given: dict[str, Any] = {"seed": self.seed} if "seed" in section.given else {}
         if step.stage in TRANSFORMS:
             section = cast(Prune, section).preset(step.preset).inherit(self.train)
+        if isinstance(section, Fit):
+            _check_optimizer(step.stage, section)
+            _check_schedule(step.stage, section)
         if step.stage == "quantize":
             given["format"] = step.ending
         if step.stage == "build":
@@ -170,6 +178,21 @@ class Config(BaseModel):
         if step.stage == "report":
             given["config"] = self.recipe()
         return section.model_copy(update=given)
+
+
+def _check_optimizer(stage: str, section: Fit) -> None:
+    try:
+        OPTIMIZERS.reference(split(section.optimizer)[0])
+    except ConfigError as error:
+        raise ConfigError(f"{stage}.optimizer: {error}") from error
+
+
+def _check_schedule(stage: str, section: Fit) -> None:
+    """Refuse a schedule that goes on after the end: of each phase, and where it is inherited."""
+    for phase in section.phases():
+        problem = section.schedule.problem(phase.epochs, section.warmup)
+        if problem:
+            raise ConfigError(f"{stage}.schedule.{problem} of {stage}")
 
 
 _GIVEN = {

@@ -29,7 +29,12 @@ STAGES = (
     Stage("ingest", outside="pipeline.data:files"),
     Stage("augment", needs=("ingest",), begin=KERAS),
     Stage("build", needs=("ingest",), outside="models.outside:files", begin=KERAS),
-    Stage("train", needs=("ingest", "augment", "build"), begin=KERAS),
+    Stage(
+        "train",
+        needs=("ingest", "augment", "build"),
+        outside="pipeline.fit.users:files",
+        begin=KERAS,
+    ),
     Stage("evaluate", needs=("ingest", "train"), begin=KERAS),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),

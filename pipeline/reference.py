@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from models.custom.base import Layer
 from models.custom.joins import KINDS
+from pipeline.choices import Choice
 from pipeline.settings import SECTIONS, Section
 
 HEAD = """# Settings
@@ -82,7 +83,27 @@ def _section(name: str) -> Iterator[str]:
                 _flat(field.description),
             )
             yield f"| {' | '.join(cells)} |"
+            if key not in section.inherited:
+                yield from _arguments(f"{name}.{key}", field)
     yield ""
+
+
+def _arguments(place: str, field: FieldInfo) -> Iterator[str]:
+    """Describe each choice of a setting that is a name with arguments, and its arguments."""
+    for choice in _choices(field.annotation):
+        word = choice.word()
+        yield f"| `{place}={word}` | | | {_flat(choice.__doc__)} |"
+        for key, argument in choice.model_fields.items():
+            if key != "name":
+                default = "" if argument.is_required() else f"`{argument.default}`"
+                said = _flat(argument.description)
+                yield f"| `{place}.{word}.{key}` | {default} | {_takes(argument)} | {said} |"
+
+
+def _choices(annotation: Any) -> tuple[type[Choice], ...]:
+    return tuple(
+        kind for kind in get_args(annotation) if isinstance(kind, type) and issubclass(kind, Choice)
+    )
 
 
 def _default(section: type[Section], key: str) -> str:
@@ -103,6 +124,8 @@ def _kind(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         of, field = get_args(annotation)
         return " ".join([_kind(of), *(limit for item in field.metadata for limit in _limits(item))])
+    if _choices(annotation):
+        return ", ".join(f"`{choice.word()}`" for choice in _choices(annotation))
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     origin = get_origin(annotation) or annotation

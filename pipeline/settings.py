@@ -11,15 +11,23 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.choices import (
+    Cosine,
+    Count,
+    CrossEntropy,
+    Loss,
+    NotNegative,
+    OneCycle,
+    Optimizer,
+    Positive,
+    Schedule,
+    Share,
+)
 from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
 
-Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=10**9)]
-Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
-Positive = Annotated[float, Field(strict=True, gt=0)]
-NotNegative = Annotated[float, Field(strict=True, ge=0)]
 Options = Mapping[str, Any]
 Metrics = Mapping[str, Any]  # what a stage says of its work: a few figures for the log
 Inputs = Mapping[str, Path]  # folders of a stage's inputs, by role
@@ -163,28 +171,50 @@ class Fit(Section):
 
     epochs: Count = Field(12, description="times over the training pictures")
     batch: Count = Field(64, description="pictures a step")
-    optimizer: Literal["sgd", "nesterov", "rmsprop", "adagrad", "adam", "adamw"] = Field(
-        "adam", description="sgd and nesterov with momentum 0.9"
-    )
+    optimizer: Optimizer = Field(
+        "adam", description="`sgd`, `nesterov` (both with momentum 0.9), `rmsprop`, `adagrad`, "
+        "`adadelta`, `adam`, `adamw`, `adamax`, `nadam`, `lion`, `adafactor`, `ftrl`, `lamb` or "
+        "`muon`; with Keras' arguments as in `{adamw: {beta_2: 0.99}}`"
+    )  # fmt: skip
     learning_rate: Positive = Field(0.002, description="at its highest, after warm-up")
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="after warm-up")
-    warmup_epochs: NotNegative = Field(1.0, description="linear rise from zero, in epochs")
-    weight_decay: NotNegative = Field(0.0, description="adamw, sgd: not on biases or batch norms")
+    schedule: Schedule = Field(Cosine(), description="of the learning rate, after warm-up")
+    warmup_epochs: NotNegative = Field(
+        1.0, description="linear rise from zero, in epochs; `one_cycle` has its own"
+    )
+    weight_decay: NotNegative = Field(
+        0.0, description="what a step takes off a weight, as a share of it and times the learning "
+        "rate; not off biases or normalization"
+    )  # fmt: skip
+    clip_norm: Positive | None = Field(
+        None, description="length to which the gradient of all weights together is cut"
+    )
+    loss: Loss = Field(CrossEntropy(), description="what training makes small")
+    label_smoothing: NotNegative = Field(
+        0.0, lt=1, description="share of each training target spread evenly over all classes; "
+        "val_loss is without it"
+    )  # fmt: skip
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: an error weighs more, the rarer its class is in train"
     )
     patience: Count | None = Field(None, description="epochs without a better one before it stops")
-    steps_per_execution: Count = Field(1, description="steps run in one call: more is faster, "
-                                       "for tiny networks")  # fmt: skip
+    steps_per_execution: Count | Literal["auto"] = Field(
+        "auto", description="steps run in one call, which is faster for tiny networks; auto: by "
+        "timing a few, where there are enough of them"
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _leave_time_to_train(self) -> Self:
-        if self.warmup_epochs >= self.epochs:
+        if self.warmup >= self.epochs:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs:g} of {self.epochs} epochs leaves none at full "
                 f"learning rate"
             )
         return self
+
+    @property
+    def warmup(self) -> float:
+        """Epochs of the rise in front of the schedule."""
+        return 0.0 if isinstance(self.schedule, OneCycle) else self.warmup_epochs
 
     def phases(self) -> tuple[Phase, ...]:
         """The parts of the fit, in order: one, in which everything learns."""
@@ -211,6 +241,19 @@ class Train(Fit):
     fine_tune_rate: Positive = Field(
         0.1, description="factor on the learning rate after those, and for fine-tuning stages"
     )
+    ema: Share | None = Field(
+        None,
+        description="what a step leaves of the weights' moving average, as 0.999; default: none",
+    )
+    callbacks: tuple[str | dict[str, Options | None], ...] = Field(
+        (), description="Keras callbacks of your own by import path, as in `[my_module:Mine]` or "
+        "`[{my_module:Mine: {argument: 1}}]`"
+    )  # fmt: skip
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32", description="what the network computes in while it trains; half the bits are "
+        "slower on most CPUs"
+    )  # fmt: skip
+    jit_compile: bool = Field(False, description="compile steps by XLA: slower on CPUs")
 
     @model_validator(mode="after")
     def _leave_time_in_each_phase(self) -> Self:
@@ -220,7 +263,7 @@ class Train(Fit):
                 "the whole network"
             )
         for phase in self.phases():
-            if self.warmup_epochs >= phase.epochs:
+            if self.warmup >= phase.epochs:
                 raise ValueError(
                     f"warmup_epochs {self.warmup_epochs:g} is for each phase, and one is of "
                     f"{phase.epochs}: it leaves none at full learning rate"
@@ -256,6 +299,9 @@ class Prune(Fit):
             "learning_rate",
             "schedule",
             "weight_decay",
+            "clip_norm",
+            "loss",
+            "label_smoothing",
             "class_weights",
             "patience",
         }
@@ -297,7 +343,7 @@ class Prune(Fit):
         """Fill what the recipe does not say of this section from its `train` section."""
         values = {name: getattr(train, name) for name in self.inherited}
         values["learning_rate"] = train.phases()[-1].learning_rate
-        said = self.model_dump(include=self.model_fields_set)
+        said = {name: getattr(self, name) for name in self.model_fields_set}
         return self.model_copy(update=values | said | {"presets": {}})
 
 

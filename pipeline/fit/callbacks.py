@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 from rich.progress import Progress
 
 from pipeline.errors import TrainingError
-from pipeline.fit.history import standing
+from pipeline.fit.files import save_model
+from pipeline.fit.history import RATE, standing
+from pipeline.fit.rates import rate_at
 from pipeline.progress import console, say
 
 Logs = Mapping[str, float]
 
+BEST = "best.keras"
 REDRAWN = 0.2  # seconds from one look of the bar to the next
 SPOKEN, QUIET_AT_MOST = 10, 60  # seconds from one plain line to the next: at epochs, within one
 
@@ -64,6 +68,27 @@ class BestWeights:
         """Put the best weights back."""
         if self._weights:
             self.model.set_weights(self._weights)
+
+    def keep(self, folder: Path) -> str:
+        """Write a model with the best weights, after a fit that failed, and say where."""
+        assert self.epoch is not None
+        assert self.score is not None
+        self.model.set_weights(self._weights)
+        save_model(self.model, folder / BEST)
+        return (
+            f"the best so far, epoch {self.epoch + 1} with {self.score[0]:.4f} on validation, is "
+            f"kept as {folder / BEST}"
+        )
+
+
+class NoteRate:
+    """Put the learning rate of an epoch's last step beside its figures."""
+
+    model: Any
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Keras hands one and the same `logs` to every callback, its history last."""
+        logs[RATE] = rate_at(self.model.optimizer)
 
 
 class StopOnNaN:

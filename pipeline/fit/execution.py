@@ -3,7 +3,7 @@ step takes hardly longer than that. The weights come out the same.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -20,18 +20,19 @@ HEAVY = 1e8  # multiply-accumulates of a batch: certainly no tiny step, so none 
 TIMED = 6
 
 
-def steps_together(model: Any, batch: tuple[Any, ...], per_epoch: int, epochs: int) -> int:
-    """Choose how many steps run together by timing a few on one batch.
+def steps_together(model: Any, batches: Iterable[Any], per_epoch: int, epochs: int) -> int:
+    """Choose how many steps at most run together, by timing a few on the first of `batches`.
 
     `model` is compiled for one step a call, and is left as it was. The choice may differ from run
     to run; what comes of the training does not.
     """
-    if per_epoch * epochs < WORTH or len(batch[0]) * _work(model) > HEAVY:
+    if per_epoch * epochs < WORTH:
+        return 1
+    batch = next(iter(batches))
+    if len(batch[0]) * _work(model) > HEAVY:
         return 1
     seconds = _seconds_a_step(model, batch)
-    if seconds > TINY:
-        return 1
-    return divisor(per_epoch, min(MOST, round(CALL / seconds)))
+    return 1 if seconds > TINY else min(MOST, round(CALL / seconds))
 
 
 def divisor(steps: int, most: int) -> int:
@@ -39,10 +40,10 @@ def divisor(steps: int, most: int) -> int:
     return max(number for number in range(1, min(steps, most) + 1) if steps % number == 0)
 
 
-def _work(model: Any) -> float:
+def _work(model: Any) -> int:
     """About the multiply-accumulates of one picture: each kernel at each place of its output."""
     return sum(
-        prod(weight.shape) * prod(layer.output.shape[1:-1])
+        int(prod(weight.shape)) * int(prod(layer.output.shape[1:-1]))
         for layer in model.layers
         for weight in layer.trainable_weights
         if len(weight.shape) > 1

@@ -6,6 +6,7 @@ from math import inf, isnan
 from pathlib import Path
 
 HISTORY = "history.csv"
+RATE = "learning_rate"  # column: the rate of an epoch's last step
 FROZEN = "frozen"  # column of a fit in two phases: 1 where the output layer learned alone
 
 

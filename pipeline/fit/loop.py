@@ -8,24 +8,27 @@ from types import ModuleType
 from typing import Any
 
 import keras
-from rich.progress import Progress
 
+from pipeline.choices import Plateau
 from pipeline.data.augmentation import augmenter
 from pipeline.data.augmentation import read as read_policy
 from pipeline.data.batches import plain_batches, steps, training_batches
 from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
-from pipeline.fit.callbacks import BestWeights, ShowProgress, StopOnNaN, make
+from pipeline.errors import TrainingError
+from pipeline.fit.averaged import Averaged
+from pipeline.fit.callbacks import BestWeights, NoteRate, ShowProgress, StopOnNaN, make
 from pipeline.fit.checkpoints import Checkpoints
 from pipeline.fit.class_weights import class_weights
+from pipeline.fit.execution import divisor, steps_together
 from pipeline.fit.history import FROZEN
+from pipeline.fit.losses import loss, smoothed
 from pipeline.fit.optimizers import optimizer
+from pipeline.fit.plateau import LowerOnPlateau
 from pipeline.fit.resume import Resume
-from pipeline.progress import bar
-from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Phase
+from pipeline.progress import bar, say
+from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Train
 from pipeline.stop import STOP
-
-LOSS = "categorical_crossentropy"
 
 
 @dataclass(frozen=True)
@@ -93,71 +96,92 @@ def fit(
             (`checkpoints/`, for Keras 3). A fit with the same arguments goes on from there.
 
     Raises:
-        TrainingError: the loss became NaN or infinite; names epoch and learning rate.
+        TrainingError: the loss became NaN or infinite; names epoch, learning rate, and where the
+            best weights are kept.
         BaseException: what a signal asked for, after the batch under way was finished and saved.
     """
-    best = make(BestWeights, api, first_best, settings.patience)
-    watchers = [*callbacks, best]
+    if settings.batch > (pictures := len(task.train[1])):
+        say(f"  train.batch: {settings.batch} of {pictures} pictures: all are one batch", "yellow")
     checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None and api is keras else None
+    best = make(BestWeights, api, first_best, settings.patience)
+    watchers = [*callbacks, best, *_remembering(settings, api)]
     resume = make(Resume, api, checkpoints, watchers, settings.seed)
-    phases = settings.phases()
-
-    def notes(phase: Phase) -> dict[str, float]:
-        return {FROZEN: float(phase.frozen)} if len(phases) > 1 else {}
-
     with bar() as shown, STOP.deferred():  # the bar is taken away also when the fit fails
-        others = [make(StopOnNaN, api), *_shown(task, settings, api, shown, best, out), resume]
-        for number, phase in enumerate(phases):
-            if number >= resume.phase:
-                resume.begin_phase(number, notes(phase))
-                with frozen(model) if phase.frozen else nullcontext():
-                    _fit_phase(model, task, settings, phase, api, [*watchers, *others])
-    history = resume.history
+        progress = make(ShowProgress, api, shown, settings.epochs, pictures, "training", best)
+        others = [make(StopOnNaN, api), make(NoteRate, api), *_logging(out, api), progress, resume]
+        try:
+            _fit_phases(model, task, settings, api, [*watchers, *others])
+        except TrainingError as error:
+            if out is None or best.epoch is None:
+                raise
+            raise TrainingError(f"{error}; {best.keep(out / CHECKPOINTS)}") from error
+    last = resume.epoch - 1
     return Fitted(
-        history,
-        best.epoch if best.epoch is not None else resume.epoch - 1,
-        resume.resumed_from_epoch,
+        resume.history, last if best.epoch is None else best.epoch, resume.resumed_from_epoch
     )
 
 
-def _shown(
-    task: Task, settings: Fit, api: ModuleType, shown: Progress, best: Any, out: Path | None
-) -> list[Any]:
-    """The callbacks that people watch a fit by."""
-    progress = make(ShowProgress, api, shown, settings.epochs, "training", best)
+def _remembering(settings: Fit, api: ModuleType) -> list[Any]:
+    """Callbacks that what they remember makes a part of a fit's state, as the settings ask."""
+    made = []
+    if isinstance(settings.schedule, Plateau):
+        made.append(make(LowerOnPlateau, api, settings.schedule))
+    if isinstance(settings, Train) and settings.ema is not None:
+        made.append(make(Averaged, api))
+    return made
+
+
+def _logging(out: Path | None, api: ModuleType) -> list[Any]:
+    """Callbacks that write curves as they come."""
     if out is None:
-        return [progress]
-    return [api.callbacks.TensorBoard(str(out / LOGS), write_graph=False), progress]
+        return []
+    return [api.callbacks.TensorBoard(str(out / LOGS), write_graph=False)]
+
+
+def _fit_phases(
+    model: Any, task: Task, settings: Fit, api: ModuleType, callbacks: Sequence[Any]
+) -> None:
+    """Fit in one phase after the other, from the one that `callbacks[-1]`, a `Resume`, says."""
+    resume = callbacks[-1]
+    phases = settings.phases()
+    for number, phase in enumerate(phases):
+        if number >= resume.phase:
+            notes = {FROZEN: float(phase.frozen)} if len(phases) > 1 else {}
+            resume.begin_phase(number, notes)
+            with frozen(model) if phase.frozen else nullcontext():
+                _fit_phase(model, task, settings.during(phase), api, callbacks)
 
 
 def _fit_phase(
-    model: Any, task: Task, settings: Fit, phase: Phase, api: ModuleType, callbacks: Sequence[Any]
+    model: Any, task: Task, settings: Fit, api: ModuleType, callbacks: Sequence[Any]
 ) -> None:
     """Fit for the epochs of one phase, or for those that are left of it."""
-    *_, resume = callbacks
+    resume = callbacks[-1]
     per_epoch = task.steps_per_epoch(settings)
-    together = resume.steps_per_execution or _divisor(per_epoch, settings.steps_per_execution)
     classes = model.output_shape[-1]
+    batches = training_batches(
+        task.train,
+        settings.batch,
+        settings.seed,
+        augmenter(task.policy),
+        resume.epoch,
+        resume.step,
+        classes=classes,
+    )
+    batches = smoothed(batches, settings.label_smoothing)
     model.compile(
-        optimizer=optimizer(settings.during(phase), per_epoch, api),
-        loss=LOSS,
+        optimizer=optimizer(settings, per_epoch, api),
+        loss=loss(settings, api),
         metrics=["accuracy"],
-        steps_per_execution=together,
-        jit_compile=False,
+        steps_per_execution=1,
+        jit_compile=isinstance(settings, Train) and settings.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
+    _run_together(model, batches, per_epoch, settings, resume)
     model.fit(
-        training_batches(
-            task.train,
-            settings.batch,
-            settings.seed,
-            augmenter(task.policy),
-            resume.epoch,
-            resume.step,
-            classes=classes,
-        ),
+        batches,
         initial_epoch=resume.epoch,
-        epochs=resume.epoch if resume.stopped else resume.begun + phase.epochs,
+        epochs=resume.epoch if resume.stopped else resume.begun + settings.epochs,
         steps_per_epoch=per_epoch,
         validation_data=plain_batches(task.validation, max(settings.batch, 256), classes=classes),
         class_weight=class_weights(settings.class_weights, task.train[1], classes),
@@ -165,6 +189,19 @@ def _fit_phase(
         callbacks=list(callbacks),
         verbose=0,
     )
+
+
+def _run_together(model: Any, batches: Any, per_epoch: int, settings: Fit, resume: Any) -> None:
+    """Settle how many steps one call runs, of a model compiled for one."""
+    together = resume.steps_per_execution
+    if together is None:
+        together = settings.steps_per_execution
+        if together == "auto":
+            together = steps_together(model, batches, per_epoch, settings.epochs)
+        together = divisor(per_epoch, together)
+    if together > 1:
+        model.steps_per_execution = together
+        model.train_function = None  # Keras makes it anew
 
 
 @contextmanager
@@ -183,8 +220,3 @@ def frozen(model: Any) -> Iterator[None]:
     finally:
         for layer in learning:
             layer.trainable = True
-
-
-def _divisor(steps: int, most: int) -> int:
-    """Largest number up to `most` that divides an epoch, so that no call runs into the next."""
-    return max(number for number in range(1, min(steps, most) + 1) if steps % number == 0)

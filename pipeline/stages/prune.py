@@ -6,16 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.compress.legacy import tf_keras
 from pipeline.compress.legacy.pruning import prune
 from pipeline.compress.schedule import Ramp
 from pipeline.data.batches import steps
 from pipeline.data.dataset import facts
+from pipeline.fit import optimizers
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Fitted, Task, fit
 from pipeline.settings import Inputs, Metrics, Prune
 
 COMPARED = 32  # pictures on which the mirror and the model have to agree
+
+
+def check(settings: Prune) -> None:
+    """Refuse an optimizer, or an argument of it, that tf_keras does not have."""
+    optimizers.check(settings, tf_keras, "prune")
 
 
 def check_pictures(settings: Prune, ingest: Path) -> None:

@@ -2,10 +2,20 @@
 
 from pathlib import Path
 
-from pipeline.fit import loop
+import keras
+
+from pipeline.fit import loop, optimizers
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
+from pipeline.fit.precision import recast
+from pipeline.fit.users import make_callbacks
 from pipeline.settings import Inputs, Metrics, Train
+
+
+def check(settings: Train) -> None:
+    """Refuse what the optimizer or a callback of the user's does not take, before anything runs."""
+    optimizers.check(settings, keras, "train")
+    make_callbacks(settings, keras.callbacks.Callback)
 
 
 def run(settings: Train, inputs: Inputs, out: Path) -> Metrics:
@@ -14,7 +24,10 @@ def run(settings: Train, inputs: Inputs, out: Path) -> Metrics:
     What an earlier attempt left in `out` is gone on from: `checkpoints/` and `logs/`.
     """
     model = load_model(inputs["build"] / "model.keras")
-    fitted = loop.fit(model, loop.Task.read(inputs), settings, out=out)
+    learner = recast(model, settings.precision)
+    callbacks = make_callbacks(settings, keras.callbacks.Callback)
+    fitted = loop.fit(learner, loop.Task.read(inputs), settings, callbacks=callbacks, out=out)
+    model.set_weights(learner.get_weights())
     save_model(model, out / "model.keras")
     write_history(out, fitted.history)
     return {

@@ -31,7 +31,7 @@ def resolved(made, step):
         ("train.epochs=0", "train.epochs: input should be greater than or equal to 1, not 0"),
         ("train.learning_rate=-1", "train.learning_rate: input should be greater than 0"),
         ("train.learning_rate=.nan", "train.learning_rate: input should be"),
-        ("train.optimizer=adm", "train.optimizer: input should be 'sgd', 'nesterov'"),
+        ("train.optimizer=adm", "unknown optimizer 'adm': did you mean 'adam'"),
         ("train.warmup_epochs=12", "train: .*leaves none at full learning rate"),
         ("train=3", "train: input should be"),
         ("build.model=lenet", "unknown model 'lenet': did you mean 'lenet5'?"),

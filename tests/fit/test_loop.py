@@ -30,7 +30,8 @@ def equal(one, other):
 
 def test_a_fit_learns_to_read_digits_and_keeps_its_best_epoch(task, network):
     model, done = fitted(task, network, epochs=8)
-    assert list(done.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    figures = ["accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"]
+    assert list(done.history) == figures
     assert {len(values) for values in done.history.values()} == {8}
     assert done.history["loss"][-1] < done.history["loss"][0] / 4
     assert done.best["val_accuracy"] == max(done.history["val_accuracy"]) > 0.85
@@ -124,6 +125,12 @@ def test_steps_run_together_train_and_validate_as_steps_run_alone(
 )
 def test_as_many_steps_run_together_as_divide_an_epoch(steps, most, found):
     assert _divisor(steps, most) == found
+
+
+def test_the_rate_of_each_epochs_last_step_is_written_down(task, network):
+    _, done = fitted(task, network, epochs=3, schedule="linear", warmup_epochs=1.0)
+    expected = [11 / 12 * 0.01, 13 / 24 * 0.01, 1 / 24 * 0.01]  # of 12 steps an epoch
+    assert done.history["learning_rate"] == pytest.approx(expected)
 
 
 def test_tensorboard_finds_both_curves(task, network, tmp_path):

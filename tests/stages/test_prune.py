@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_zeros_survive_in_the_int8_file(chain):
 
 def test_fine_tuning_goes_on_from_the_candidate_and_is_written_down(chain):
     history = read_history(chain["prune"])
-    assert set(history) == {"accuracy", "loss", "val_accuracy", "val_loss"}
+    assert set(history) == {"accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"}
     assert len(history["loss"]) == 3
     assert history["loss"][0] < read_history(chain["train"])["loss"][0]
 
@@ -72,3 +73,23 @@ def test_a_run_too_short_for_the_ramp_says_so(chain, settings, do, tmp_path):
     short = settings("prune(prune)", prune={"epochs": 1, "batch": 480})
     with pytest.raises(ConfigError, match="pruning needs at least"):
         do(prune, short, inputs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("lamb", "prune.optimizer: tf_keras, which trains here, has no lamb"),
+        ({"adam": {"beta": 0.9}}, "adam takes no argument 'beta': did you mean 'beta_1'?"),
+    ],
+)
+def test_an_optimizer_taken_from_train_that_pruning_cannot_use_is_said_first(said, why, settings):
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        prune.check(settings("prune(prune)", train={"optimizer": said}))
+    prune.check(settings("prune(prune)", train={"optimizer": said}, prune={"optimizer": "adam"}))
+
+
+def test_pruning_by_muon_leaves_its_zeros(chain, settings, do, tmp_path):
+    inputs = {"ingest": chain["ingest"], "augment": chain["augment"], "candidate": chain["train"]}
+    said = settings("prune(prune)", train={"optimizer": "muon"})
+    prune.check(said)
+    assert do(prune, said, inputs, tmp_path)["sparsity"] == pytest.approx(0.8, abs=0.005)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.dataset import validation_split
+from pipeline.errors import ConfigError
 from pipeline.fit.files import load_model
 from pipeline.stages import train
 from tests.keras_accuracy import accuracy
@@ -33,3 +34,9 @@ def test_trained_again_after_other_work_it_is_the_same_bytes(chain, settings, do
     do(train, settings("train"), inputs, tmp_path)
     for name in ("model.keras", "history.csv"):
         assert (tmp_path / name).read_bytes() == (chain["train"] / name).read_bytes()
+
+
+def test_a_wrong_argument_of_the_optimizer_is_said_before_anything_runs(settings):
+    with pytest.raises(ConfigError, match=r"train.optimizer: adamw takes no argument 'beta2'"):
+        train.check(settings("train", train={"optimizer": {"adamw": {"beta2": 0.9}}}))
+    train.check(settings("train", train={"optimizer": {"adamw": {"beta_2": 0.9}}}))
