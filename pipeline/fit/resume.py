@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.fit import randomness
 from pipeline.fit.attributes import plain_attributes, set_attributes
-from pipeline.fit.checkpoints import Checkpoints, Generation
+from pipeline.fit.checkpoints import Arrays, Checkpoints, Generation
 from pipeline.progress import say
 from pipeline.stop import STOP
 
@@ -75,9 +75,7 @@ class Resume:
         if self._found is None:
             return
         arrays, state = dict(self._found.arrays), self._found.state
-        for name, variables in self._variables().items():
-            for number, variable in enumerate(variables):
-                variable.assign(arrays[f"{name}/{number}"])
+        _assign(self._variables(), arrays)
         for watcher, attributes in zip(self._watchers, state["watchers"], strict=True):
             set_attributes(watcher, attributes, arrays)
         if self._found.step:
@@ -102,9 +100,9 @@ class Resume:
         self.epoch = epoch
         randomness.begin_epoch(self.model, self._seed, epoch)
         if self._found is not None and self._found.step:
-            for name, variables in self._midway().items():
-                for number, variable in enumerate(variables):
-                    variable.assign(self._found.arrays[f"{name}/{number}"])
+            nothing = np.zeros((1, self.model.output_shape[-1]), np.float32)
+            self.model.compute_metrics(None, nothing, nothing)  # Keras makes metrics when needed
+            _assign(self._midway(), self._found.arrays)
         self._found = None
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
@@ -167,6 +165,14 @@ class Resume:
             "metrics": list(self.model.metrics_variables),
             "random": randomness.states(self.model),
         }
+
+
+def _assign(variables: Mapping[str, list[Any]], arrays: Arrays) -> None:
+    """Give variables, by name and place, their values; each value there is has its variable."""
+    for name, group in variables.items():
+        assert sum(place.startswith(f"{name}/") for place in arrays) == len(group), name
+        for number, variable in enumerate(group):
+            variable.assign(arrays[f"{name}/{number}"])
 
 
 def _cores() -> int:

@@ -10,7 +10,8 @@ from pipeline.data import dataset
 from pipeline.data.augmentation import complete
 from pipeline.data.augmentation import write as write_policy
 from pipeline.fit import session
-from pipeline.fit.loop import Task, _divisor, fit
+from pipeline.fit.execution import divisor
+from pipeline.fit.loop import Task, fit
 from pipeline.settings import Train
 from tests.keras_accuracy import accuracy
 
@@ -124,7 +125,7 @@ def test_steps_run_together_train_and_validate_as_steps_run_alone(
     ("steps", "most", "found"), [(12, 5, 4), (12, 12, 12), (12, 99, 12), (13, 5, 1), (1, 8, 1)]
 )
 def test_as_many_steps_run_together_as_divide_an_epoch(steps, most, found):
-    assert _divisor(steps, most) == found
+    assert divisor(steps, most) == found
 
 
 def test_the_rate_of_each_epochs_last_step_is_written_down(task, network):

@@ -1,7 +1,8 @@
 """A fit cut off anywhere, and gone on with, comes to the very state of one that never was."""
 
 import signal
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import cache
 
 import keras
 import numpy as np
@@ -11,11 +12,12 @@ from pipeline.data.augmentation import complete
 from pipeline.errors import Interrupted
 from pipeline.fit import session
 from pipeline.fit.checkpoints import Checkpoints
-from pipeline.fit.loop import fit
-from pipeline.settings import Train
+from pipeline.fit.loop import Fitted, Task, fit
+from pipeline.guard import terminable
+from pipeline.settings import CHECKPOINTS, Train
 from pipeline.stop import STOP
 
-EPOCHS, BATCHES = 4, 3
+EPOCHS, BATCHES = 3, 3
 SETTINGS = {"epochs": EPOCHS, "batch": 32, "learning_rate": 0.01, "warmup_epochs": 0.5}
 
 
@@ -55,70 +57,100 @@ def dropping():
     return keras.Model(images, layers.Dense(10, activation="softmax")(x))
 
 
-@pytest.fixture
-def small(shorter):
-    return replace(
-        shorter(BATCHES * 32),
-        policy=complete(["flip", {"translate": {"height_factor": 0.2, "width_factor": 0.2}}]),
-    )
+@pytest.fixture(scope="module")
+def small(task):
+    """So few digits that an epoch is three batches, moved about."""
+    images, labels = task.train
+    few = (images[: BATCHES * 32], labels[: BATCHES * 32])
+    return Task(few, task.validation, complete(["flip"]))
+
+
+@dataclass(eq=False)
+class Came:
+    """What a fit came to: all numbers that decide how it would go on, and how it went."""
+
+    state: list
+    fitted: Fitted
+
+    def is_as(self, other):
+        pairs = zip(self.state, other.state, strict=True)
+        same = self.fitted.history == other.fitted.history
+        return same and all(np.array_equal(one, two) for one, two in pairs)
+
+    @property
+    def epochs(self):
+        return len(self.fitted.history["loss"])
 
 
 def run(task, out=None, at=NEVER, what=pull_the_plug, **settings):
-    """One attempt: the state it came to, and how the fit went."""
+    """One attempt at a fit."""
     session.begin(7)
     model = dropping()
     train = Train(**SETTINGS | settings, seed=3)
-    done = fit(model, task, train, callbacks=[do_at(*at, what)], out=out)
-    weights = model.get_weights()
-    return [*weights, *(np.asarray(value) for value in model.optimizer.variables)], done
+    fitted = fit(model, task, train, callbacks=[do_at(*at, what)], out=out)
+    state = [*model.get_weights(), *(np.asarray(value) for value in model.optimizer.variables)]
+    return Came(state, fitted)
 
 
-def same(one, other):
-    return len(one) == len(other) and all(
-        np.array_equal(a, b) for a, b in zip(one, other, strict=True)
-    )
-
-
-def cut_off(task, out, epoch, batch, **settings):
+def cut_off(task, out, at, **settings):
     with pytest.raises(CutOff):
-        run(task, out, (epoch, batch), **settings)
+        run(task, out, at, **settings)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small):
+    """What an undisturbed fit of some settings comes to; each is run once."""
+    return cache(lambda **settings: run(small, **settings))
 
 
 VARIED = {
-    "adam": {},
-    "nesterov": {"optimizer": "nesterov", "weight_decay": 0.01},
+    "all at once": {"ema": 0.9, "schedule": {"plateau": {"patience": 1}}, "weight_decay": 0.01},
     "patience": {"patience": 1, "learning_rate": 1e-9},
     "phases": {"frozen_epochs": 2},
-    "together": {"steps_per_execution": 3},
+    "together": {"steps_per_execution": 3, "optimizer": "nesterov"},
+    "muon": {"optimizer": "muon", "ema": 0.9},
 }
+SLOWER = {"together", "muon", "patience", "phases"}
 
 
-@pytest.mark.parametrize("settings", VARIED.values(), ids=VARIED)
-def test_a_fit_cut_off_in_every_epoch_goes_on_to_the_same_state(settings, small, tmp_path):
-    undisturbed, expected = run(small, **settings)
-    for epoch in range(len(expected.history["loss"])):
-        cut_off(small, tmp_path, epoch, 0, **settings)
-    state, done = run(small, tmp_path, **settings)
-    assert same(state, undisturbed)
-    assert done.history == expected.history
-    assert done.best_epoch == expected.best_epoch
-    assert done.resumed_from_epoch == len(expected.history["loss"]) - 1
-    assert expected.resumed_from_epoch is None
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(settings, id=name, marks=pytest.mark.slow if name in SLOWER else ())
+        for name, settings in VARIED.items()
+    ],
+)
+def test_a_fit_cut_off_again_and_again_comes_to_the_same_state(settings, small, tmp_path):
+    whole = run(small, **settings)
+    for epoch in range(1, whole.epochs):
+        cut_off(
+            small, tmp_path, (epoch, 1 if "steps_per_execution" not in settings else 0), **settings
+        )
+    again = run(small, tmp_path, **settings)
+    assert again.is_as(whole)
+    assert again.fitted.best_epoch == whole.fitted.best_epoch
+    assert again.fitted.resumed_from_epoch == whole.epochs - 1
+    assert whole.fitted.resumed_from_epoch is None
 
 
 def test_a_fit_that_was_whole_is_not_done_again(small, tmp_path):
-    first, _ = run(small, tmp_path)
-    again, done = run(small, tmp_path, (EPOCHS - 1, 0))
-    assert same(first, again)
-    assert done.resumed_from_epoch == EPOCHS
-    assert len(done.history["loss"]) == EPOCHS
+    first = run(small, tmp_path)
+    again = run(small, tmp_path, (EPOCHS - 1, 0))  # which it does not come to
+    assert again.is_as(first)
+    assert again.fitted.resumed_from_epoch == EPOCHS
+
+
+def test_from_a_damaged_checkpoint_it_goes_on_from_the_one_before(small, tmp_path, undisturbed):
+    cut_off(small, tmp_path, (2, 1))
+    (tmp_path / CHECKPOINTS / "epoch-00002-00000" / "arrays.npz").write_bytes(b"")
+    again = run(small, tmp_path)
+    assert again.is_as(undisturbed())
+    assert again.fitted.resumed_from_epoch == 1
 
 
 @pytest.fixture
 def signals():
     """Take both signals as a run does."""
-    from pipeline.guard import terminable
-
     with terminable():
         yield
 
@@ -126,19 +158,34 @@ def signals():
 @pytest.mark.parametrize(
     ("number", "error"), [(signal.SIGTERM, Interrupted), (signal.SIGINT, KeyboardInterrupt)]
 )
-@pytest.mark.parametrize("place", [(0, 1), (2, 0), (2, 1), (2, 2)])
-def test_a_signal_lets_the_batch_end_and_is_gone_on_from_there(
-    place, number, error, small, tmp_path, signals
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize(
+    ("place", "saved"),
+    [
+        pytest.param((0, 1), (0, 2), marks=pytest.mark.slow),
+        ((1, 0), (1, 1)),
+        pytest.param((1, 2), (2, 0), marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_lets_the_batch_end_and_the_fit_goes_on_from_there(
+    place, saved, number, error, small, tmp_path, undisturbed
 ):
-    undisturbed, expected = run(small)
     with pytest.raises(error):
         run(small, tmp_path, place, lambda: signal.raise_signal(number))
-    found = Checkpoints(tmp_path / "checkpoints").newest()
-    epoch, batch = place
-    after = (epoch, batch + 1) if batch + 1 < BATCHES else (epoch + 1, 0)
-    assert (found.epoch, found.step) == after
+    found = Checkpoints(tmp_path / CHECKPOINTS).newest()
+    assert (found.epoch, found.step) == saved
     STOP.asked = None
-    state, done = run(small, tmp_path)
-    assert same(state, undisturbed)
-    assert done.history == expected.history
-    assert done.resumed_from_epoch == after[0]
+    again = run(small, tmp_path)
+    assert again.is_as(undisturbed())
+    assert again.fitted.resumed_from_epoch == saved[0]
+
+
+def test_a_second_signal_does_not_wait(small, tmp_path, signals):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        assert STOP.asked is KeyboardInterrupt, "and the batch goes on"
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(small, tmp_path, (0, 1), twice)
+    assert Checkpoints(tmp_path / CHECKPOINTS).newest() is None
