@@ -16,7 +16,8 @@ from pipeline.lazy import nearest
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Whole = Annotated[int, Field(strict=True, ge=0)]
-Seed = Annotated[int, Field(strict=True, ge=0, lt=10**9)]
+SEEDS = 10**9  # seeds lie below it
+Seed = Annotated[int, Field(strict=True, ge=0, lt=SEEDS)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
 NotNegative = Annotated[float, Field(strict=True, ge=0)]
@@ -28,6 +29,11 @@ REFERENCE = "float32"  # the variant every other is compared with
 AUDIT = "audit.json"  # what ingest says of the pictures: for the report, and no other stage
 LAYERS = "layers.json"  # what build says of the network: likewise
 LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold times
+
+
+def nth(name: str, replica: int) -> str:
+    """What a step or a variant is called in a replica of a run, from 1: `train`, `train#2`."""
+    return name if replica == 1 else f"{name}#{replica}"
 
 
 class Section(BaseModel):
@@ -317,7 +323,10 @@ class Export(Section):
 
 
 class Benchmark(Section):
-    """How latency is measured."""
+    """How latency is measured.
+
+    The engine gives `rounds` 0 to replicas of a run: of their files the accuracy alone is of use.
+    """
 
     threads: Count = Field(1, description="threads of LiteRT; fixed when a file is loaded")
     warmup: Whole = Field(50, description="runs before any is timed")
@@ -328,12 +337,13 @@ class Benchmark(Section):
 class Report(Section):
     """What the report recommends."""
 
-    given = frozenset({"seed", "config", "problems"})
+    given = frozenset({"seed", "config", "problems", "replicas"})
     max_drop_pp: NotNegative = Field(
         1.0, description="points of validation accuracy the recommended file may lose"
     )
     config: Options = {}  # the whole recipe
     problems: Mapping[str, Mapping[str, str]] = {}  # status and reason of variants without a file
+    replicas: tuple[Mapping[str, int | None], ...] = ()  # seed and fold of each; none of one run
 
 
 SECTIONS: Mapping[str, type[Section]] = {

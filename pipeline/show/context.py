@@ -5,8 +5,19 @@ from typing import Any
 from pipeline.show import intake, layers, numbers, words
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
-from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
+from pipeline.show.replicas import label
+from pipeline.show.rows import (
+    ANSWER,
+    DETAILS,
+    beside,
+    classes_by_weakness,
+    in_full,
+    measured,
+    table,
+)
 from pipeline.show.schema import Report
+
+SPLITS = (("accuracy", "test"), ("validation_accuracy", "validation"))
 
 
 def context(report: Report) -> dict[str, Any]:
@@ -15,8 +26,12 @@ def context(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "rows": rows,
-        "answer": measured(ANSWER, rows),
-        "details": measured(DETAILS, rows),
+        "answer": measured(ANSWER, rows, report),
+        "details": measured(DETAILS, rows, report),
+        "beside": beside,
+        "in_full": in_full,
+        "label": label,
+        "SPLITS": SPLITS,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

@@ -51,6 +51,11 @@ def spread(share: float | None) -> str:
     return MISSING if share is None else f"± {100 * share:.2f} pp"
 
 
+def give_or_take(sd: float | None, n: int) -> str:
+    """A standard deviation of shares, in points, and of how many, as `± 0.31 (n=3)`."""
+    return f"(n={n})" if sd is None else f"{spread(sd).removesuffix(' pp')} (n={n})"
+
+
 def size(count: float | None) -> str:
     """Bytes as `812 B`, `31.0 kB`, `1.23 MB` (1 kB is 1000 bytes)."""
     return _scaled(count, ("B", "kB", "MB", "GB", "TB"))
