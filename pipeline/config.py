@@ -17,6 +17,7 @@ from pipeline.options import check_options
 from pipeline.settings import (
     REFERENCE,
     SECTIONS,
+    SEEDS,
     Augment,
     Benchmark,
     Build,
@@ -26,7 +27,6 @@ from pipeline.settings import (
     Prune,
     Quantize,
     Report,
-    SEEDS,
     Section,
     Seed,
     Train,
@@ -110,12 +110,10 @@ class Config(BaseModel):
                 "repeat, folds: give one of them: folds vary the pictures, repeat the seed"
             )
         if self.folds and self.ingest.folds:
-            raise ConfigError(
-                "ingest.folds: leave it out: `folds` at the top runs every fold"
-            )
+            raise ConfigError("ingest.folds: leave it out: `folds` at the top runs every fold")
         if self.seed + self.repeat > SEEDS:
             raise ConfigError(
-                f"repeat: {self.repeat} seeds from {self.seed} on reach {SEEDS}, and seeds lie below"
+                f"repeat: {self.repeat} seeds from {self.seed} on reach {SEEDS}: begin lower"
             )
 
     def _check_names(self) -> None:

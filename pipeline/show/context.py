@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from pipeline.show import intake, layers, numbers, words
+from pipeline.show import intake, layers, numbers, runs, words
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
-from pipeline.show.replicas import label
 from pipeline.show.rows import (
     ANSWER,
     DETAILS,
@@ -16,8 +15,6 @@ from pipeline.show.rows import (
     table,
 )
 from pipeline.show.schema import Report
-
-SPLITS = (("accuracy", "test"), ("validation_accuracy", "validation"))
 
 
 def context(report: Report) -> dict[str, Any]:
@@ -30,8 +27,7 @@ def context(report: Report) -> dict[str, Any]:
         "details": measured(DETAILS, rows, report),
         "beside": beside,
         "in_full": in_full,
-        "label": label,
-        "SPLITS": SPLITS,
+        "runs": runs,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

@@ -65,7 +65,6 @@ class Replica(Record):
     variants: tuple[Measured, ...]
 
 
-
 def label(replica: Replica) -> str:
     """What sets a replica apart: `seed 0`, `fold 1`."""
     return f"seed {replica.seed}" if replica.fold is None else f"fold {replica.fold}"

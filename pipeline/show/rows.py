@@ -93,7 +93,7 @@ ANSWER = (
     Column("accuracy", "accuracy", numbers.percent, "share of test pictures read right"),
     Column("seeds_mean", "over seeds", numbers.percent, "accuracy: mean and standard deviation"),
     Column("drop_pp", "drop", numbers.points, "percentage points lost against float32"),
-    Column("seeds_drop_pp_mean", "drop over seeds", numbers.points, "mean and deviation of it"),
+    Column("seeds_drop_pp_mean", "mean drop", numbers.points, "each run against its own float32"),
     Column("latency_us_p50", "latency", numbers.latency, "median time of one picture"),
     Column("bytes_ratio", "size ratio", numbers.ratio, "size against float32"),
     Column("latency_ratio", "time ratio", numbers.ratio, "latency against float32"),
@@ -135,9 +135,10 @@ def beside(column: Column, row: Row) -> str:
     if column.key == "accuracy" and row["accuracy_ci95"]:
         return numbers.interval(row["accuracy_ci95"])
     if column.key == "seeds_mean" and row["seeds_n"]:
-        return numbers.give_or_take(row["seeds_sd"], row["seeds_n"])
+        n, sd = row["seeds_n"], row["seeds_sd"]
+        return f"(n={n})" if sd is None else f"{numbers.give_or_take(100 * sd)} (n={n})"
     if column.key == "seeds_drop_pp_mean" and row["seeds_drop_pp_sd"] is not None:
-        return f"± {row['seeds_drop_pp_sd']:.2f}"
+        return numbers.give_or_take(row["seeds_drop_pp_sd"])
     return ""
 
 

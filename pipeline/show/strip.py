@@ -54,7 +54,7 @@ def accuracy_by_run(replicas: Sequence[Replica]) -> Figure:
     labels = class_labels(names, limit=24)
     left = MARGIN + 0.12 + _widest(sheet, labels)
     axes = panel(figure, left, HEAD, WIDTH - left - _RIGHT, height)
-    _scales(axes, [value for key, _ in lanes for value in _values(replicas, key)], height)
+    _scales(axes, [value for key, _ in lanes for value in _extent(replicas, key)], height)
     for row, label in enumerate(labels):
         top = row * pitch + _GAP / 2
         middle = HEAD + top + (pitch - _GAP) / 2
@@ -75,9 +75,20 @@ def _widest(sheet: Axes, labels: Sequence[str]) -> float:
     return width / float(sheet.figure.dpi)
 
 
-def _values(replicas: Sequence[Replica], key: str) -> list[float]:
-    found = (getattr(row, key) for one in replicas for row in one.variants)
-    return [value for value in found if value is not None]
+def _extent(replicas: Sequence[Replica], key: str) -> list[float]:
+    """All that has to find room on the axis: accuracies, and where deviations end."""
+    found: list[float] = []
+    for rows in zip(*(one.variants for one in replicas), strict=True):
+        values = [value for row in rows if (value := getattr(row, key)) is not None]
+        found += values
+        if values:
+            mean, sd = _mean_sd(values)
+            found += [mean - (sd or 0), mean + (sd or 0)]
+    return found
+
+
+def _mean_sd(values: Sequence[float]) -> tuple[float, float | None]:
+    return fmean(values), stdev(values) if len(values) > 1 else None
 
 
 def _scales(axes: Axes, values: Sequence[float], height: float) -> None:
@@ -108,7 +119,7 @@ def _lane(
         sheet.text(right, y, numbers.MISSING, va="center", size=SMALL_SIZE, color=MUTED)
         return
     values = [value for value, _ in dots]
-    mean, sd = fmean(values), stdev(values) if len(values) > 1 else None
+    mean, sd = _mean_sd(values)
     ends = [_inches(axes, mean - (sd or 0)), _inches(axes, mean + (sd or 0))]
     sheet.plot(ends, [y, y], color=GREY, linewidth=1.2, zorder=2)
     sheet.plot([_inches(axes, mean)] * 2, [y - 0.13, y + 0.13], color=INK, linewidth=1.6, zorder=5)

@@ -17,8 +17,8 @@ def variants_table(report: Report) -> Table:
     """One row a variant: size, accuracy with its interval, drop, latency p50 and its ratio.
 
     Of a run over seeds or folds, mean and spread of accuracy over those and the mean drop stand in
-    their place. The recommended one is marked by an arrow, not by colour alone. The reason of a row without
-    numbers stands under the table, where a narrow window cannot cut it.
+    their place. The recommended one is marked by an arrow, not by colour alone. The reason of a
+    row without numbers stands under the table, where a narrow window cannot cut it.
     """
     rows = table(report)
     others = {"bytes_ratio"} | ({"accuracy", "drop_pp"} if report.replicas else set())

@@ -44,9 +44,14 @@ def how_sure(report: Report) -> list[str]:
             f"{shown.name} read {numbers.percent(shown.accuracy)} of them right. On new pictures "
             f"of the same kind, expect between {low} and {high} (95 % interval)."
         )
-    if report.replicas:
-        lines += how_often(report)
-    else:
+    if shown and shown.seeds:
+        told = numbers.percent(shown.seeds.mean)
+        if shown.seeds.sd is not None:
+            told += f" {numbers.give_or_take(100 * shown.seeds.sd)}"
+        lines.append(
+            f"Over {shown.seeds.n} {report.over} that share was {told}: mean and standard deviation."
+        )
+    elif not report.replicas:
         lines.append(
             "This is one training run. Another seed can move the accuracy by as much as "
             "shrinking did."
@@ -60,8 +65,9 @@ def how_often(report: Report) -> list[str]:
     first, last = report.replicas[0], report.replicas[-1]
     if first.fold is None:
         lines = [
-            f"The whole chain ran {number} times, with seeds {first.seed} to {last.seed}, on one "
-            f"split. What is published, and all that is said of one model, is of seed {first.seed}."
+            f"The whole chain ran {number} times on one split, with seeds {first.seed} to "
+            f"{last.seed}. What is published, and all that is said of one model, is of seed "
+            f"{first.seed}."
         ]
     else:
         lines = [
