@@ -137,7 +137,9 @@ def limited(
         raise DataError(f"ingest.limit {limit} is less than the number of classes, {classes}")
     shares = dict.fromkeys(range(len(SPLITS)), limit / np.count_nonzero(parts == TRAIN))
     if folds:
-        shares[TEST] = limit / (np.count_nonzero(np.isin(parts, (TRAIN, VALIDATION))) * (1 - 1 / folds))
+        shares[TEST] = limit / (
+            np.count_nonzero(np.isin(parts, (TRAIN, VALIDATION))) * (1 - 1 / folds)
+        )
     kept = np.full_like(parts, LEFT_OUT)
     for part, share in shares.items():
         rows = np.flatnonzero(parts == part)

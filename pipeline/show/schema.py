@@ -180,11 +180,9 @@ class Report(Record):
         return next(rows, None)
 
     @property
-    def over(self) -> str | None:
-        """What the run was repeated over: "seeds" or "folds"; None for a single run."""
-        if not self.replicas:
-            return None
-        return "seeds" if self.replicas[0].fold is None else "folds"
+    def over(self) -> str:
+        """What the run was repeated over, if it was: "seeds" or "folds"."""
+        return "folds" if self.replicas and self.replicas[0].fold is not None else "seeds"
 
     def to_json(self) -> str:
         """The canonical text of `report.json`."""
