@@ -137,9 +137,8 @@ def limited(
         raise DataError(f"ingest.limit {limit} is less than the number of classes, {classes}")
     shares = dict.fromkeys(range(len(SPLITS)), limit / np.count_nonzero(parts == TRAIN))
     if folds:
-        shares[TEST] = limit / (
-            np.count_nonzero(np.isin(parts, (TRAIN, VALIDATION))) * (1 - 1 / folds)
-        )
+        folded = np.count_nonzero((parts == TRAIN) | (parts == VALIDATION))
+        shares[TEST] = limit / (folded * (1 - 1 / folds))
     kept = np.full_like(parts, LEFT_OUT)
     for part, share in shares.items():
         rows = np.flatnonzero(parts == part)

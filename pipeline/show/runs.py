@@ -1,4 +1,4 @@
-"""The table of seeds or folds: a line a run, a column a variant, mean and deviation at the end."""
+"""The table of seeds or folds: a line a run, a column a variant, mean and spread at the end."""
 
 from typing import NamedTuple
 
@@ -48,13 +48,13 @@ def summary(report: Report, key: str) -> list[Line]:
         else Cell(None, numbers.MISSING)
         for own, drop in over
     )
-    deviations = tuple(
+    spreads = tuple(
         Cell(own.sd, numbers.spread(own.sd), numbers.give_or_take(drop.sd) if drops else "")
         if own and drop
         else Cell(None, numbers.MISSING)
         for own, drop in over
     )
-    return [Line("mean", "", means), Line("deviation", "", deviations)]
+    return [Line("mean", "", means), Line("spread", "", spreads)]
 
 
 def _measured(row: Measured, key: str) -> Cell:

@@ -49,7 +49,7 @@ def how_sure(report: Report) -> list[str]:
         if shown.seeds.sd is not None:
             told += f" {numbers.give_or_take(100 * shown.seeds.sd)}"
         lines.append(
-            f"Over {shown.seeds.n} {report.over} that share was {told}: mean and standard deviation."
+            f"Over {shown.seeds.n} {report.over} it was {told}, mean and standard deviation."
         )
     elif not report.replicas:
         lines.append(
@@ -65,8 +65,8 @@ def how_often(report: Report) -> list[str]:
     first, last = report.replicas[0], report.replicas[-1]
     if first.fold is None:
         lines = [
-            f"The whole chain ran {number} times on one split, with seeds {first.seed} to "
-            f"{last.seed}. What is published, and all that is said of one model, is of seed "
+            f"The whole chain ran {number} times on one split, with seeds {first.seed} "
+            f"{'to' if number > 2 else 'and'} {last.seed}. What is published, and all that is said of one model, is of seed "
             f"{first.seed}."
         ]
     else:

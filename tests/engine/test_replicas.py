@@ -71,16 +71,16 @@ def test_a_replica_that_cannot_be_trained_stops_no_other(copied, inside, monkeyp
         return learn_nothing(settings, inputs, out)
 
     monkeypatch.setattr(train, "run", diverge)
-    done = inside("run", *SMALL, *TWO, "repeat=3", artifacts=copied)
+    done = inside("run", *SMALL, "variants=[float32]", "repeat=3", artifacts=copied)
     assert done.code == 4
     assert "Traceback" not in done.err
     assert steps(done)["train#2"] == steps(done)["benchmark#2"] == "failed"
     assert steps(done)["train#3"] == steps(done)["benchmark#3"] == "ran"
     report = read(copied)
-    assert [row["status"] for row in report["variants"]] == ["ok", "ok"]
-    assert [row["seeds"]["n"] for row in report["variants"]] == [2, 2]
+    (row,) = report["variants"]
+    assert (row["status"], row["seeds"]["n"]) == ("ok", 2)
     told = [[row["reason"] for row in one["variants"]] for one in report["replicas"]]
-    assert told == [[None, None], ["the loss became NaN"] * 2, [None, None]]
+    assert told == [[None], ["the loss became NaN"], [None]]
     assert [one["best_epoch"] for one in report["replicas"]][1:] == [None, 1]
     assert "the loss became NaN" in (copied / "digits" / "report.md").read_text()
 

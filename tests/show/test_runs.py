@@ -52,14 +52,14 @@ def test_every_run_has_its_line_and_a_failed_one_says_why(seeds):
     assert lines[2].cells[1].drop == "+0.83 pp"
 
 
-def test_columns_end_in_mean_and_deviation_of_the_runs_that_succeeded(seeds):
-    mean, deviation = runs.summary(seeds, "accuracy")
+def test_columns_end_in_mean_and_spread_of_the_runs_that_succeeded(seeds):
+    mean, spread = runs.summary(seeds, "accuracy")
     assert mean.cells[0].value == pytest.approx(MEAN)
-    assert deviation.cells[0].value == pytest.approx(SD)
+    assert spread.cells[0].value == pytest.approx(SD)
     drops = 100 * np.array([1, 3]) / 360
     assert mean.cells[1].value == pytest.approx(np.mean([355, 354]) / 360)
     assert mean.cells[1].drop == f"+{drops.mean():.2f} pp"
-    assert deviation.cells[1].drop == f"± {drops.std(ddof=1):.2f}"
+    assert spread.cells[1].drop == f"± {drops.std(ddof=1):.2f}"
     assert mean.cells[3] == runs.Cell(None, "–")
 
 
