@@ -64,9 +64,10 @@ def how_often(report: Report) -> list[str]:
     number = len(report.replicas)
     first, last = report.replicas[0], report.replicas[-1]
     if first.fold is None:
+        span = "to" if number > 2 else "and"
         lines = [
-            f"The whole chain ran {number} times on one split, with seeds {first.seed} "
-            f"{'to' if number > 2 else 'and'} {last.seed}. What is published, and all that is said of one model, is of seed "
+            f"The whole chain ran {number} times on one split, with seeds {first.seed} {span} "
+            f"{last.seed}. What is published, and all that is said of one model, is of seed "
             f"{first.seed}."
         ]
     else:
@@ -74,10 +75,14 @@ def how_often(report: Report) -> list[str]:
             f"The whole chain ran {number} times: the pictures outside the test split were cut "
             f"into {number} folds, and each was the validation part once. What is published, and "
             "all that is said of one model, is of fold 1.",
-            "Folds share most of their training pictures, so their spread is less than that of "
-            "sets drawn anew; and the best epoch was chosen on the same validation pictures, "
-            "which flatters that accuracy a little.",
+            "The best epoch was chosen on the same validation pictures, which flatters that "
+            "accuracy a little.",
         ]
+        if number > 2:
+            lines.append(
+                "Any two folds share training pictures, so their spread tends to be less than "
+                "that of sets drawn anew."
+            )
     failed = sum(row.status != "ok" for one in report.replicas for row in one.variants)
     if failed:
         lines.append(
