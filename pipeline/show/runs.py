@@ -40,19 +40,19 @@ def lines(report: Report, key: str) -> list[Line]:
 
 def summary(report: Report, key: str) -> list[Line]:
     """Mean and standard deviation of each column."""
-    over = [(_over(variant, key), _over(variant, "drop_pp")) for variant in report.variants]
+    pairs = [(over(variant, key), over(variant, "drop_pp")) for variant in report.variants]
     drops = key == "accuracy"
     means = tuple(
         Cell(own.mean, numbers.percent(own.mean), numbers.points(drop.mean) if drops else "")
         if own and drop
         else Cell(None, numbers.MISSING)
-        for own, drop in over
+        for own, drop in pairs
     )
     spreads = tuple(
         Cell(own.sd, numbers.spread(own.sd), numbers.give_or_take(drop.sd) if drops else "")
         if own and drop
         else Cell(None, numbers.MISSING)
-        for own, drop in over
+        for own, drop in pairs
     )
     return [Line("mean", "", means), Line("spread", "", spreads)]
 
@@ -65,7 +65,8 @@ def _measured(row: Measured, key: str) -> Cell:
     return Cell(value, numbers.percent(value), drop)
 
 
-def _over(variant: Variant, key: str) -> OverSeeds | None:
+def over(variant: Variant, key: str) -> OverSeeds | None:
+    """Mean and standard deviation of one figure of a variant; None where no run came to it."""
     seeds = variant.seeds
     if seeds is None:
         return None

@@ -1,7 +1,6 @@
 """Accuracy by run: a dot for each seed or fold, variant by variant."""
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,7 +23,9 @@ from pipeline.show.canvas import (
     panel,
 )
 from pipeline.show.names import class_labels
-from pipeline.show.replicas import Measured, Replica
+from pipeline.show.replicas import OverSeeds, Replica
+from pipeline.show.runs import over
+from pipeline.show.variant import Variant
 
 _LANE, _GAP, _FOOT, _RADIUS = 0.34, 0.14, 0.5, 0.05
 _RIGHT = 1.0  # for mean and spread in figures
@@ -32,7 +33,7 @@ _NARROWEST = 0.01  # of accuracy: less would make a picture or two look like a g
 
 
 @drawn
-def accuracy_by_run(replicas: Sequence[Replica]) -> Figure:
+def accuracy_by_run(variants: Sequence[Variant], replicas: Sequence[Replica]) -> Figure:
     """Each replica's accuracy as a dot, with mean and standard deviation; a variant a row.
 
     On the test split; over folds also, below, on the validation pictures of each. The dot of the
@@ -40,28 +41,29 @@ def accuracy_by_run(replicas: Sequence[Replica]) -> Figure:
     """
     folds = replicas[0].fold is not None
     lanes = [("accuracy", BLUE), ("validation_accuracy", ORANGE)][: 2 if folds else 1]
-    names = [row.name for row in replicas[0].variants]
+    names = [variant.name for variant in variants]
     kind = "fold" if folds else "seed"
     subtitle = (
-        f"A dot is a {kind}; the filled one is that of the published files. The bar is the mean, "
+        f"A dot is a {kind}, filled where its files are the published ones. The bar is the mean, "
         "the line one standard deviation either way."
     )
     if folds:
-        subtitle += " Blue: test pictures. Orange: the validation pictures of each fold."
+        subtitle += " Blue: test. Orange: validation."
     pitch = len(lanes) * _LANE + _GAP
     height = len(names) * pitch
     figure, sheet = page(f"Accuracy by {kind}", subtitle, height + _FOOT + 0.1)
     labels = class_labels(names, limit=24)
     left = MARGIN + 0.12 + _widest(sheet, labels)
     axes = panel(figure, left, HEAD, WIDTH - left - _RIGHT, height)
-    _scales(axes, [value for key, _ in lanes for value in _extent(replicas, key)], height)
+    _scales(axes, [value for key, _ in lanes for value in _extent(variants, replicas, key)], height)
     for row, label in enumerate(labels):
         top = row * pitch + _GAP / 2
         middle = HEAD + top + (pitch - _GAP) / 2
         sheet.text(left - 0.12, middle, label, ha="right", va="center", size=SMALL_SIZE)
         for lane, (key, color) in enumerate(lanes):
             y = HEAD + top + (lane + 0.5) * _LANE
-            _lane(axes, sheet, [(one.number, one.variants[row]) for one in replicas], key, color, y)
+            dots = [(getattr(one.variants[row], key), one.number) for one in replicas]
+            _lane(axes, sheet, over(variants[row], key), dots, color, y)
     return figure
 
 
@@ -75,20 +77,13 @@ def _widest(sheet: Axes, labels: Sequence[str]) -> float:
     return width / float(sheet.figure.dpi)
 
 
-def _extent(replicas: Sequence[Replica], key: str) -> list[float]:
+def _extent(variants: Sequence[Variant], replicas: Sequence[Replica], key: str) -> list[float]:
     """All that has to find room on the axis: accuracies, and where deviations end."""
-    found: list[float] = []
-    for rows in zip(*(one.variants for one in replicas), strict=True):
-        values = [value for row in rows if (value := getattr(row, key)) is not None]
-        found += values
-        if values:
-            mean, sd = _mean_sd(values)
-            found += [mean - (sd or 0), mean + (sd or 0)]
+    rows = (row for one in replicas for row in one.variants)
+    found = [value for row in rows if (value := getattr(row, key)) is not None]
+    for both in filter(None, (over(variant, key) for variant in variants)):
+        found += [both.mean - (both.sd or 0), both.mean + (both.sd or 0)]
     return found
-
-
-def _mean_sd(values: Sequence[float]) -> tuple[float, float | None]:
-    return fmean(values), stdev(values) if len(values) > 1 else None
 
 
 def _scales(axes: Axes, values: Sequence[float], height: float) -> None:
@@ -108,27 +103,30 @@ def _scales(axes: Axes, values: Sequence[float], height: float) -> None:
 
 
 def _lane(
-    axes: Axes, sheet: Axes, rows: Sequence[tuple[int, Measured]], key: str, color: str, y: float
+    axes: Axes,
+    sheet: Axes,
+    both: OverSeeds | None,
+    dots: Sequence[tuple[float | None, int]],
+    color: str,
+    y: float,
 ) -> None:
     """One variant on one split: dots at the height `y` of the page, and what they come to."""
-    dots = sorted(
-        (value, number) for number, row in rows if (value := getattr(row, key)) is not None
-    )
     right = WIDTH - _RIGHT + 0.12
-    if not dots:
+    if both is None:
         sheet.text(right, y, numbers.MISSING, va="center", size=SMALL_SIZE, color=MUTED)
         return
-    values = [value for value, _ in dots]
-    mean, sd = _mean_sd(values)
+    mean, sd = both.mean, both.sd
+    shown = sorted((value, number) for value, number in dots if value is not None)
     ends = [_inches(axes, mean - (sd or 0)), _inches(axes, mean + (sd or 0))]
     sheet.plot(ends, [y, y], color=GREY, linewidth=1.2, zorder=2)
-    sheet.plot([_inches(axes, mean)] * 2, [y - 0.13, y + 0.13], color=INK, linewidth=1.6, zorder=5)
+    sheet.plot([_inches(axes, mean)] * 2, [y - 0.13, y + 0.13], color=INK, linewidth=1.6, zorder=3)
     said = numbers.percent(mean).removesuffix(" %")
     text = said if sd is None else f"{said} {numbers.spread(sd).removesuffix(' pp')}"
     sheet.text(right, y, text, va="center", size=SMALL_SIZE, color=color)
-    places = [_inches(axes, value) for value in values]
-    for (_, number), x, lift in zip(dots, places, _lifts(places), strict=True):
-        dot = Circle((x, y + lift), _RADIUS, edgecolor=color, linewidth=1.1, zorder=4)
+    places = [_inches(axes, value) for value, _ in shown]
+    for (_, number), x, lift in zip(shown, places, _lifts(places), strict=True):
+        dot = Circle((x, y + lift), _RADIUS, edgecolor=color, linewidth=1.1)
+        dot.set_zorder(5 if number == 1 else 4)
         dot.set_facecolor(color if number == 1 else "white")
         sheet.add_patch(dot)
 

@@ -36,7 +36,7 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     scatter = figures.size_accuracy_latency(report.variants, report.recommended)
     figures.save(scatter, out / "figures" / "size_accuracy_latency.png")
     if report.replicas:
-        drawn = figures.accuracy_by_run(report.replicas)
+        drawn = figures.accuracy_by_run(report.variants, report.replicas)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)

@@ -134,24 +134,26 @@ def dots(figure):
 
 
 def test_the_figure_has_a_dot_for_every_result(seeds, folds, tmp_path):
-    figure = figures.accuracy_by_run(seeds.replicas)
+    figure = figures.accuracy_by_run(seeds.variants, seeds.replicas)
     assert len(dots(figure)) == 3 + 2 + 3
     filled = [dot for dot in dots(figure) if dot.get_facecolor()[:3] != (1, 1, 1)]
     assert len(filled) == 3, "those of the published files"
     assert f"{100 * MEAN:.2f} ± {100 * SD:.2f}" in written_on(figure)
-    assert len(dots(figures.accuracy_by_run(folds.replicas))) == 2 * 8
-    assert saved(figure, tmp_path) == saved(figures.accuracy_by_run(seeds.replicas), tmp_path)
+    assert len(dots(figures.accuracy_by_run(folds.variants, folds.replicas))) == 2 * 8
+    assert saved(figure, tmp_path) == saved(
+        figures.accuracy_by_run(seeds.variants, seeds.replicas), tmp_path
+    )
 
 
 def test_no_dot_hides_another(seeds):
     """All three seeds of prune+int8 came to the same accuracy."""
-    figure = figures.accuracy_by_run(seeds.replicas)
+    figure = figures.accuracy_by_run(seeds.variants, seeds.replicas)
     centres = {tuple(np.round(dot.center, 4)) for dot in dots(figure)}
     assert len(centres) == len(dots(figure))
 
 
 def test_the_lines_of_deviations_end_within_the_axis(seeds):
-    figure = figures.accuracy_by_run(seeds.replicas)
+    figure = figures.accuracy_by_run(seeds.variants, seeds.replicas)
     sheet, axes = figure.axes
     left, right = axes.get_position().x0, axes.get_position().x1
     width = figure.get_size_inches()[0]
