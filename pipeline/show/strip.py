@@ -121,7 +121,7 @@ def _lane(
     sheet.plot(ends, [y, y], color=GREY, linewidth=1.2, zorder=2)
     sheet.plot([_inches(axes, mean)] * 2, [y - 0.13, y + 0.13], color=INK, linewidth=1.6, zorder=3)
     said = numbers.percent(mean).removesuffix(" %")
-    text = said if sd is None else f"{said} {numbers.spread(sd).removesuffix(' pp')}"
+    text = said if sd is None else f"{said} {numbers.give_or_take(100 * sd)}"
     sheet.text(right, y, text, va="center", size=SMALL_SIZE, color=color)
     places = [_inches(axes, value) for value, _ in shown]
     for (_, number), x, lift in zip(shown, places, _lifts(places), strict=True):
