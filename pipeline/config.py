@@ -19,6 +19,7 @@ from pipeline.options import check_options
 from pipeline.settings import (
     REFERENCE,
     SECTIONS,
+    SEEDS,
     Augment,
     Benchmark,
     Build,
@@ -36,6 +37,7 @@ from pipeline.settings import (
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
 DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
+MOST_REPLICAS = 100
 
 
 class Config(BaseModel):
@@ -45,6 +47,8 @@ class Config(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
     seed: Seed = 0
     variants: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_VARIANTS
+    repeat: Annotated[int, Field(strict=True, ge=1, le=MOST_REPLICAS)] = 1
+    folds: Annotated[int, Field(strict=True, ge=2, le=MOST_REPLICAS)] | None = None
     ingest: Ingest = Ingest()
     augment: Augment = Augment()
     build: Build = Build()
@@ -82,6 +86,7 @@ class Config(BaseModel):
             config = cls.model_validate(settings)
             config._check_given(settings)
             config._check_names()
+            config._check_replicas()
             config.resolve()
         except ValidationError as error:
             raise ConfigError(f"{where}: {_first_problem(error)}") from error
@@ -101,6 +106,18 @@ class Config(BaseModel):
             said = settings.get(name)
             for key in section.given & set(said if isinstance(said, Mapping) else ()):
                 raise ConfigError(f"{name}.{key} is not set in a recipe: {_GIVEN[key]}")
+
+    def _check_replicas(self) -> None:
+        if self.folds and self.repeat > 1:
+            raise ConfigError(
+                "repeat, folds: give one of them: folds vary the pictures, repeat the seed"
+            )
+        if self.folds and self.ingest.folds:
+            raise ConfigError("ingest.folds: leave it out: `folds` at the top runs every fold")
+        if self.seed + self.repeat > SEEDS:
+            raise ConfigError(
+                f"repeat: {self.repeat} seeds from {self.seed} on reach {SEEDS}: begin lower"
+            )
 
     def _check_names(self) -> None:
         DATASETS.reference(self.ingest.dataset.partition(":")[0])
@@ -137,12 +154,19 @@ class Config(BaseModel):
         A step's settings are all it depends on besides its inputs' files: defaults are filled in,
         what a section inherits is copied, presets applied, the seed and the format set.
         """
-        return {step.id: (step, self._settings(step)) for step in unfold(self.variants)}
+        steps = unfold(self.variants, self._replicas, "fold" if self.folds else "seed")
+        return {step.id: (step, self._settings(step)) for step in steps}
 
     def recipe(self) -> dict[str, Any]:
-        """Spell out every setting, as plain values: a recipe that comes to this very run."""
+        """Spell out every setting, as plain values: a recipe that comes to this very run.
+
+        Of a run that is not repeated, `repeat` and `folds` say nothing and are left out.
+        """
         given = {name: set(section.given) for name, section in SECTIONS.items()}
         plain = self.model_dump(mode="json", exclude=given)
+        for name in ("repeat", "folds"):
+            if plain[name] == type(self).model_fields[name].default:
+                del plain[name]
         plain["build"] = self._build_options() | plain["build"]
         plain["build"]["preprocess"] = self._preprocess()
         for name in TRANSFORMS:
@@ -150,6 +174,14 @@ class Config(BaseModel):
             inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
             plain[name] = inherited | {"presets": plain[name]["presets"]}
         return {key: _writable(value) for key, value in plain.items()}
+
+    @property
+    def _replicas(self) -> int:
+        return self.folds or self.repeat
+
+    def _varied(self, replica: int) -> tuple[int, int | None]:
+        """Seed and fold of a replica, from 1; folds all have the seed as given."""
+        return (self.seed, replica) if self.folds else (self.seed + replica - 1, None)
 
     def _preprocess(self) -> str:
         return self.build.preprocess or preprocessing(self.build.model)[0]
@@ -163,7 +195,12 @@ class Config(BaseModel):
 
     def _settings(self, step: Step) -> Section:
         section: Section = getattr(self, step.stage)
-        given: dict[str, Any] = {"seed": self.seed} if "seed" in section.given else {}
+        seed, fold = self._varied(step.replica)
+        given: dict[str, Any] = {"seed": seed} if "seed" in section.given else {}
+        if step.stage == "ingest" and fold:
+            given |= {"folds": self.folds, "fold": fold}
+        if step.stage == "benchmark" and step.replica > 1:
+            section, given = Benchmark(), given | {"rounds": 0}
         if step.stage in TRANSFORMS:
             section = cast(Prune, section).preset(step.preset).inherit(self.train)
         if isinstance(section, Fit):
@@ -177,6 +214,9 @@ class Config(BaseModel):
             given["policy"] = POLICIES[self.augment.policy]
         if step.stage == "report":
             given["config"] = self.recipe()
+            varied = [self._varied(number) for number in range(1, self._replicas + 1)]
+            seen = [{"seed": seed, "fold": fold} for seed, fold in varied]
+            given["replicas"] = tuple(seen) if len(seen) > 1 else ()
         return section.model_copy(update=given)
 
 
@@ -200,6 +240,7 @@ _GIVEN = {
     "format": "it is the last word of a variant, as in `variants: [int8]`",
     "config": "the run fills it in",
     "problems": "the run fills it in",
+    "replicas": "it is `repeat` or `folds` at the top",
 }
 
 

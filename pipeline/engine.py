@@ -26,7 +26,7 @@ from pipeline.guard import (
 from pipeline.lazy import load
 from pipeline.plan import Identity, Plan, Problem
 from pipeline.progress import native_noise_to, say
-from pipeline.settings import REFERENCE, Metrics, Section
+from pipeline.settings import REFERENCE, Metrics, Section, nth
 from pipeline.stop import Stop
 from pipeline.store import Entry, Store
 
@@ -134,7 +134,10 @@ class _Run:
         self.stop.heed()
 
     def _attempt(self, step: Step, identity: Identity) -> Entry | None:
-        """Run a step; a failing variant is noted and stops no other, anything else is raised."""
+        """Run a step; a failing variant or replica is noted and stops no other.
+
+        Anything else is raised.
+        """
         try:
             return self._execute(step, identity)
         except (ResourceError, DataError):
@@ -143,7 +146,7 @@ class _Run:
             self.stop.heed()
             if out_of_resources(error):
                 raise ResourceError(lacking(step.id, error)) from error
-            if step.path in {"", REFERENCE}:
+            if step.replica == 1 and step.path in {"", REFERENCE}:
                 if isinstance(error, PipelineError):
                     raise
                 raise PipelineError(unexpected(step.id, error)) from error
@@ -181,23 +184,26 @@ class _Run:
         return entry
 
     def _inherited_problem(self, step: Step) -> Problem | None:
-        if not step.path:
-            return None
-        return next(
-            (self.outcome.problems[s] for s in step.inputs.values() if s in self.outcome.problems),
-            None,
-        )
+        problems = self.outcome.problems
+        needed = (source for source in step.inputs.values() if source not in step.spared)
+        return next((problems[source] for source in needed if source in problems), None)
 
     def _note_problem(self, step: Step, problem: Problem) -> None:
         self.outcome.problems[step.id] = problem
         say(f"✗ {step.id:<28} {problem['status']}: {problem['reason']}", "red")
 
     def _variant_problems(self) -> dict[str, Problem]:
-        """Problems by variant: those of the last step of its path."""
-        last = {step.id: step.path for step in self.plan.steps if step.stage == "quantize"}
-        return {
-            last[step]: problem for step, problem in self.outcome.problems.items() if step in last
-        }
+        """Problems by variant, of a later replica as `int8#2`.
+
+        Those of the last step of its path, or of the step in which its replica was measured.
+        """
+        steps = {step.id: step for step in self.plan.steps}
+        found: dict[str, Problem] = {}
+        for name, problem in self.outcome.problems.items():
+            for file in (steps[source] for source in (name, *steps[name].inputs.values())):
+                if file.stage == "quantize":
+                    found.setdefault(nth(file.path, file.replica), problem)
+        return found
 
 
 def _module(step: Step) -> Any:

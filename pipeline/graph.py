@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
+from pipeline.settings import REFERENCE, nth
 
 
 @dataclass(frozen=True)
@@ -15,19 +17,24 @@ class Stage:
     has reached, "files" every deployed file, "everything" every step before it.
     `outside` (`"module:function"`, called with the settings) lists files of the user's that it
     reads; `begin` (called with the seed) runs before it.
+    `per` says what has a step of its own: each "replica", each "fold" (replicas that differ in
+    nothing but their seed share one), or the whole "run". `again` is what it needs instead from
+    the second replica on.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     outside: str | None = None
     begin: str | None = None
+    per: Literal["replica", "fold", "run"] = "replica"
+    again: tuple[str, ...] = ()
 
 
 KERAS = "pipeline.fit.session:begin"
 
 STAGES = (
-    Stage("ingest", outside="pipeline.data:files"),
-    Stage("augment", needs=("ingest",), begin=KERAS),
+    Stage("ingest", outside="pipeline.data:files", per="fold"),
+    Stage("augment", needs=("ingest",), begin=KERAS, per="run"),  # its seed is for the preview
     Stage("build", needs=("ingest",), outside="models.outside:files", begin=KERAS),
     Stage(
         "train",
@@ -35,12 +42,12 @@ STAGES = (
         outside="pipeline.fit.users:files",
         begin=KERAS,
     ),
-    Stage("evaluate", needs=("ingest", "train"), begin=KERAS),
+    Stage("evaluate", needs=("ingest", "train"), begin=KERAS, per="run"),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
-    Stage("export", needs=("ingest", "train", "files"), begin=KERAS),
-    Stage("benchmark", needs=("ingest", "export")),
-    Stage("report", needs=("everything",)),
+    Stage("export", needs=("ingest", "train", "files"), begin=KERAS, per="run"),
+    Stage("benchmark", needs=("ingest", "export"), again=("ingest", "files")),
+    Stage("report", needs=("everything",), per="run"),
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
 TRANSFORMS = ("prune",)
@@ -48,22 +55,41 @@ ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 @dataclass(frozen=True)
+class Replica:
+    """One of the times a graph is run, from 1: each has another seed, or another fold."""
+
+    number: int = 1
+    by: Literal["seed", "fold"] = "seed"
+
+    def owns(self, stage: str) -> bool:
+        """Tell whether it has a step of a stage to itself; the first has one of every stage."""
+        return self.number == 1 or BY_NAME[stage].per in {"replica", self.by}
+
+    def named(self, stage: str) -> str:
+        """The id of the trunk's step of a stage that this replica reads."""
+        return nth(stage, self.number if self.owns(stage) else 1)
+
+
+@dataclass(frozen=True)
 class Step:
     """A stage instance: its place in the run, and the steps it reads by the role they play.
 
     `path` is the part of a variant reached here, "" on the trunk; `preset` the part of the
-    section it takes.
+    section it takes; `spared` the ids of inputs that it can do without.
     """
 
     stage: str
     path: str = ""
     preset: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    replica: int = 1
+    spared: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
-        """Name of this step within a run: `train`, `prune(prune.hard)`, `quantize(prune+int8)`."""
-        return f"{self.stage}({self.path})" if self.path else self.stage
+        """Name of this step within a run: `train#2`, `prune(prune.hard)`, `quantize(int8)`."""
+        name = f"{self.stage}({self.path})" if self.path else self.stage
+        return nth(name, self.replica)
 
     @property
     def ending(self) -> str:
@@ -93,26 +119,35 @@ class Variant:
         if len(set(stages)) < len(stages):
             raise ConfigError(f"variants: {self.name!r}: the same transform twice")
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self, replica: Replica) -> Iterator[Step]:
         """Unfold the path; a prefix shared with another variant gives an equal step."""
         words = self.name.split("+")
-        candidate = "train"
+        candidate = replica.named("train")
         for number, word in enumerate(words, 1):
             path = "+".join(words[:number])
             stage, _, preset = word.partition(".") if number < len(words) else ("quantize", "", "")
             needs = BY_NAME[stage].needs
-            roles = {need: candidate if need == "candidate" else need for need in needs}
-            step = Step(stage, path, preset or None, roles)
+            roles = {
+                need: candidate if need == "candidate" else replica.named(need) for need in needs
+            }
+            step = Step(stage, path, preset or None, roles, replica.number)
             candidate = step.id
             yield step
 
 
-def unfold(variants: Sequence[str]) -> tuple[Step, ...]:
-    """List every step of a run in an order in which it can be done."""
+def unfold(
+    variants: Sequence[str], replicas: int = 1, by: Literal["seed", "fold"] = "seed"
+) -> tuple[Step, ...]:
+    """List every step of a run in an order in which it can be done, stage by stage.
+
+    The graph is run `replicas` times, over seeds or over folds; what does not depend on those
+    stands once.
+    """
+    runs = [Replica(number, by) for number in range(1, replicas + 1)]
     branches: dict[str, Step] = {}
-    for name in variants:
-        branches |= {step.id: step for step in Variant(name).steps()}
-    files = {step.path: step.id for step in branches.values() if step.stage == "quantize"}
+    for replica in runs:
+        for name in variants:
+            branches |= {step.id: step for step in Variant(name).steps(replica)}
     steps: list[Step] = []
     for stage in STAGES:
         if stage.name in TRANSFORMS:
@@ -120,16 +155,29 @@ def unfold(variants: Sequence[str]) -> tuple[Step, ...]:
         if stage.name == "quantize":
             steps += sorted(branches.values(), key=_transforms_first)
             continue
-        roles: dict[str, str] = {}
-        for need in stage.needs:
-            if need == "files":
-                roles |= files
-            elif need == "everything":
-                roles |= {step.id: step.id for step in steps}
-            else:
-                roles[need] = need
-        steps.append(Step(stage.name, inputs=roles))
+        steps += [_trunk(stage, replica, steps) for replica in runs if replica.owns(stage.name)]
     return tuple(steps)
+
+
+def _trunk(stage: Stage, replica: Replica, before: Sequence[Step]) -> Step:
+    """A step that belongs to no variant; of files it can do without all but the reference's."""
+    roles: dict[str, str] = {}
+    spared: set[str] = set()
+    for need in (stage.again if replica.number > 1 else ()) or stage.needs:
+        if need == "files":
+            files = {step.path: step.id for step in before if _is_file_of(step, replica)}
+            roles |= files
+            spared |= {files[path] for path in files if path != REFERENCE}
+        elif need == "everything":
+            roles |= {step.id: step.id for step in before}
+            spared |= set(roles)
+        else:
+            roles[need] = replica.named(need)
+    return Step(stage.name, inputs=roles, replica=replica.number, spared=frozenset(spared))
+
+
+def _is_file_of(step: Step, replica: Replica) -> bool:
+    return step.stage == "quantize" and step.replica == replica.number
 
 
 def _transforms_first(step: Step) -> tuple[bool, int]:

@@ -14,8 +14,10 @@ from pipeline.settings import SECTIONS, Section
 HEAD = """# Settings
 
 Every setting a recipe may hold, printed by `python run_pipeline.py show settings`. At the top:
-`name` (default: the recipe's file name), `seed` (default 0) and `variants`; the rest in sections,
-also reached as `section.key=value` on the command line.
+`name` (default: the recipe's file name), `seed` (default 0), `variants`, and one of `repeat` (so
+many runs, with seeds from `seed` on; default 1) and `folds` (so many runs of one seed, each with
+another part of the training pictures for validation). The rest in sections, also reached as
+`section.key=value` on the command line.
 """
 LAYERS_HEAD = """# Layers
 

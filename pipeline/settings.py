@@ -27,7 +27,8 @@ from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
 
 Whole = Annotated[int, Field(strict=True, ge=0)]
-Seed = Annotated[int, Field(strict=True, ge=0, lt=10**9)]
+SEEDS = 10**9  # seeds lie below it
+Seed = Annotated[int, Field(strict=True, ge=0, lt=SEEDS)]
 Options = Mapping[str, Any]
 Metrics = Mapping[str, Any]  # what a stage says of its work: a few figures for the log
 Inputs = Mapping[str, Path]  # folders of a stage's inputs, by role
@@ -37,6 +38,11 @@ AUDIT = "audit.json"  # what ingest says of the pictures: for the report, and no
 LAYERS = "layers.json"  # what build says of the network: likewise
 LOGS = "logs"  # a stage's folder of this name counts in no digest: it may hold times
 CHECKPOINTS = "checkpoints"  # a stage's folder of this name outlives a stage that did not finish
+
+
+def nth(name: str, replica: int) -> str:
+    """What a step or a variant is called in a replica of a run, from 1: `train`, `train#2`."""
+    return name if replica == 1 else f"{name}#{replica}"
 
 
 class Section(BaseModel):
@@ -364,7 +370,10 @@ class Export(Section):
 
 
 class Benchmark(Section):
-    """How latency is measured."""
+    """How latency is measured.
+
+    The engine gives `rounds` 0 to replicas of a run: of their files the accuracy alone is of use.
+    """
 
     threads: Count = Field(1, description="threads of LiteRT; fixed when a file is loaded")
     warmup: Whole = Field(50, description="runs before any is timed")
@@ -375,12 +384,13 @@ class Benchmark(Section):
 class Report(Section):
     """What the report recommends."""
 
-    given = frozenset({"seed", "config", "problems"})
+    given = frozenset({"seed", "config", "problems", "replicas"})
     max_drop_pp: NotNegative = Field(
         1.0, description="points of validation accuracy the recommended file may lose"
     )
     config: Options = {}  # the whole recipe
     problems: Mapping[str, Mapping[str, str]] = {}  # status and reason of variants without a file
+    replicas: tuple[Mapping[str, int | None], ...] = ()  # seed and fold of each; none of one run
 
 
 SECTIONS: Mapping[str, type[Section]] = {

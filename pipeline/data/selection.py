@@ -96,7 +96,7 @@ def select(
     if settings.limit is not None:
         kept = selection.kept
         selection.parts[kept] = splits.limited(
-            selection.parts[kept], drawn[kept], labels[kept], settings.limit
+            selection.parts[kept], drawn[kept], labels[kept], settings.limit, settings.folds
         )
 
 

@@ -118,11 +118,16 @@ def _validation(drawn: NDArray[np.float64], settings: Ingest) -> tuple[NDArray[n
 
 
 def limited(
-    parts: Parts, drawn: NDArray[np.float64], labels: NDArray[np.int64], limit: int
+    parts: Parts,
+    drawn: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    limit: int,
+    folds: int | None = None,
 ) -> Parts:
     """Keep `limit` training pictures, and the same stratified share of the other splits.
 
-    The pictures of a larger limit hold those of a smaller one, but for a few at the edge.
+    The pictures of a larger limit hold those of a smaller one, but for a few at the edge. Of
+    `folds` one has a few more pictures than another: the test split is the same for all.
 
     Raises:
         DataError: there are more classes than that.
@@ -130,12 +135,15 @@ def limited(
     classes = int(labels.max()) + 1
     if limit < classes:
         raise DataError(f"ingest.limit {limit} is less than the number of classes, {classes}")
-    share = min(1.0, limit / np.count_nonzero(parts == TRAIN))
+    shares = dict.fromkeys(range(len(SPLITS)), limit / np.count_nonzero(parts == TRAIN))
+    if folds:
+        folded = np.count_nonzero((parts == TRAIN) | (parts == VALIDATION))
+        shares[TEST] = limit / (folded * (1 - 1 / folds))
     kept = np.full_like(parts, LEFT_OUT)
-    for part in range(len(SPLITS)):
+    for part, share in shares.items():
         rows = np.flatnonzero(parts == part)
         counts = np.bincount(labels[rows], minlength=classes)
-        for label, quota in enumerate(_quotas(counts, round(share * len(rows)))):
+        for label, quota in enumerate(_quotas(counts, round(min(1.0, share) * len(rows)))):
             members = rows[labels[rows] == label]
             chosen = members[np.argsort(drawn[members, 2], kind="stable")[:quota]]
             kept[chosen] = part

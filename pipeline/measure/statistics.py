@@ -1,7 +1,8 @@
 """What a test set can and cannot tell: accuracy, its interval, and whether two models differ."""
 
+from collections.abc import Sequence
 from math import sqrt
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 
@@ -32,6 +33,11 @@ def drop_pp(accuracy: float, reference: float) -> float:
 def agreement(probabilities: np.ndarray, reference: np.ndarray) -> float:
     """Share of pictures, 0..1, that two models `(N, classes)` give the same top class."""
     return accuracy(probabilities, reference.argmax(axis=1))
+
+
+def mean_sd(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation (over n - 1); of one value there is no deviation."""
+    return fmean(values), stdev(values) if len(values) > 1 else None
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

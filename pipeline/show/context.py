@@ -2,10 +2,18 @@
 
 from typing import Any
 
-from pipeline.show import intake, layers, numbers, words
+from pipeline.show import intake, layers, numbers, runs, words
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
-from pipeline.show.rows import ANSWER, DETAILS, classes_by_weakness, measured, table
+from pipeline.show.rows import (
+    ANSWER,
+    DETAILS,
+    beside,
+    classes_by_weakness,
+    in_full,
+    measured,
+    table,
+)
 from pipeline.show.schema import Report
 
 
@@ -15,8 +23,11 @@ def context(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "rows": rows,
-        "answer": measured(ANSWER, rows),
-        "details": measured(DETAILS, rows),
+        "answer": measured(ANSWER, rows, report),
+        "details": measured(DETAILS, rows, report),
+        "beside": beside,
+        "in_full": in_full,
+        "runs": runs,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

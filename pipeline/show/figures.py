@@ -10,8 +10,10 @@ from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
 from pipeline.show.scatter import size_accuracy_latency
 from pipeline.show.spread import data_spread
+from pipeline.show.strip import accuracy_by_run
 
 __all__ = [
+    "accuracy_by_run",
     "augmentation_preview",
     "class_balance",
     "confusion_matrix",

@@ -48,7 +48,12 @@ def points(value: float | None) -> str:
 
 def spread(share: float | None) -> str:
     """A standard deviation of shares as `± 0.21 pp`."""
-    return MISSING if share is None else f"± {100 * share:.2f} pp"
+    return MISSING if share is None else f"{give_or_take(100 * share)} pp"
+
+
+def give_or_take(points: float | None) -> str:
+    """A standard deviation in percentage points, where the unit is plain, as `± 0.21`."""
+    return MISSING if points is None else f"± {points:.2f}"
 
 
 def size(count: float | None) -> str:

@@ -23,6 +23,11 @@ FIGURES: Mapping[str, Known] = {
         "Each variant by file size and test accuracy with its 95 % interval; the larger the disc "
         "the slower.",
     ),
+    "accuracy_by_run": Known(
+        "replicas",
+        "Accuracy by run",
+        "The accuracy of each variant in each seed or fold, with mean and standard deviation.",
+    ),
     "network": Known(
         "network",
         "The network",
@@ -61,12 +66,16 @@ FIGURES: Mapping[str, Known] = {
 }
 
 
-def listed() -> list[Picture]:
-    """Every figure there is one of in a run, in the order of the table."""
+def listed(repeated: bool) -> list[Picture]:
+    """Every figure there is one of in a run, in the order of the table.
+
+    Where the run was `repeated` over seeds or folds, there is one of those too.
+    """
+    others = {"contact_sheet"} if repeated else {"contact_sheet", "accuracy_by_run"}
     return [
         Picture(file=f"{name}.png", title=known.title, alt=known.alt)
         for name, known in FIGURES.items()
-        if name != "contact_sheet"
+        if name not in others
     ]
 
 

@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.show import numbers
-from pipeline.show.records import Record
+from pipeline.show.replicas import label
 from pipeline.show.schema import ClassScore, Report
-from pipeline.show.variant import Latency, Ops, Seeds, Variant
+from pipeline.show.variant import Latency, Ops, Variant
 
 Row = dict[str, Any]
 
-_NESTED: Mapping[str, type[Record]] = {"latency_us": Latency, "ops": Ops, "seeds": Seeds}
+_NESTED: Mapping[str, tuple[str, ...]] = {
+    "latency_us": tuple(Latency.model_fields),
+    "ops": tuple(Ops.model_fields),
+    "seeds": ("n", "mean", "sd"),
+}
 
 
 def flat(variant: Variant) -> Row:
@@ -24,11 +28,30 @@ def flat(variant: Variant) -> Row:
         if key == "accuracy_ci95":
             row[f"{key}_lo"], row[f"{key}_hi"] = value or (None, None)
         elif key in _NESTED:
-            parts = _NESTED[key].model_fields
-            row.update({f"{key}_{part}": getattr(value, part, None) for part in parts})
+            row.update({f"{key}_{part}": getattr(value, part, None) for part in _NESTED[key]})
         else:
             row[key] = value
     return row
+
+
+def over_runs(variant: Variant) -> Row:
+    """What else the seeds or folds of a run say of a variant, as `seeds_drop_pp_mean`."""
+    return {
+        f"seeds_{key}_{part}": getattr(getattr(variant.seeds, key, None), part, None)
+        for key in ("validation_accuracy", "drop_pp")
+        for part in ("mean", "sd")
+    }
+
+
+def by_run(report: Report, variant: Variant) -> Row:
+    """A variant's accuracy in each seed or fold, as `accuracy_seed_0`."""
+    return {
+        f"{key}_{label(one).replace(' ', '_')}": getattr(row, key)
+        for key in ("accuracy", "validation_accuracy")
+        for one in report.replicas
+        for row in one.variants
+        if row.name == variant.name
+    }
 
 
 def bytes_ratio(report: Report, variant: Variant) -> float | None:
@@ -40,13 +63,14 @@ def bytes_ratio(report: Report, variant: Variant) -> float | None:
 
 
 def table(report: Report) -> list[Row]:
-    """What page, Markdown and terminal show: `flat`, `bytes_ratio`, the pair `accuracy_ci95`,
+    """What page, Markdown and terminal show: `flat`, `over_runs`, `bytes_ratio`,
 
-    and whether the row is `recommended`.
+    the pair `accuracy_ci95`, and whether the row is `recommended`.
     """
     return [
         {
             **flat(variant),
+            **over_runs(variant),
             "bytes_ratio": bytes_ratio(report, variant),
             "accuracy_ci95": variant.accuracy_ci95,
             "recommended": variant.name == report.recommended,
@@ -67,7 +91,9 @@ class Column(NamedTuple):
 ANSWER = (
     Column("bytes", "size", numbers.size, "bytes of the .tflite file"),
     Column("accuracy", "accuracy", numbers.percent, "share of test pictures read right"),
+    Column("seeds_mean", "over seeds", numbers.percent, "accuracy: mean and standard deviation"),
     Column("drop_pp", "drop", numbers.points, "percentage points lost against float32"),
+    Column("seeds_drop_pp_mean", "mean drop", numbers.points, "each run against its own float32"),
     Column("latency_us_p50", "latency", numbers.latency, "median time of one picture"),
     Column("bytes_ratio", "size ratio", numbers.ratio, "size against float32"),
     Column("latency_ratio", "time ratio", numbers.ratio, "latency against float32"),
@@ -83,8 +109,6 @@ DETAILS = (
     Column("arena_bytes", "arena", numbers.size, "working memory planned from the file"),
     Column("params", "params", numbers.amount, "weights in the file"),
     Column("nonzero_params", "nonzero", numbers.amount, "weights that are not zero"),
-    Column("seeds_mean", "mean", numbers.percent, "accuracy averaged over seeds"),
-    Column("seeds_sd", "spread", numbers.spread, "standard deviation over seeds"),
     Column("macs", "MACs", numbers.amount, "multiplications a picture costs"),
     Column("ops_int8", "int8 ops", numbers.count, "operators that compute in 8 bit"),
     Column("ops_float32", "float ops", numbers.count, "operators that compute in float"),
@@ -98,6 +122,28 @@ def classes_by_weakness(report: Report) -> list[tuple[int, ClassScore]]:
     return sorted(enumerate(scores), key=lambda pair: pair[1].f1)
 
 
-def measured(columns: tuple[Column, ...], rows: list[Row]) -> list[Column]:
-    """The columns that hold something in at least one row."""
-    return [column for column in columns if any(row[column.key] is not None for row in rows)]
+def measured(columns: tuple[Column, ...], rows: list[Row], report: Report) -> list[Column]:
+    """The columns that hold something in at least one row; seeds are called folds where so."""
+    found = [column for column in columns if any(row[column.key] is not None for row in rows)]
+    if report.over != "folds":
+        return found
+    return [one._replace(heading=one.heading.replace("seeds", "folds")) for one in found]
+
+
+def beside(column: Column, row: Row) -> str:
+    """What stands in smaller type beside a number, the pair that says how sure it is."""
+    if column.key == "accuracy" and row["accuracy_ci95"]:
+        return numbers.interval(row["accuracy_ci95"])
+    if column.key == "seeds_mean" and row["seeds_n"]:
+        n, sd = row["seeds_n"], row["seeds_sd"]
+        return f"(n={n})" if sd is None else f"{numbers.give_or_take(100 * sd)} (n={n})"
+    if column.key == "seeds_drop_pp_mean" and row["seeds_drop_pp_sd"] is not None:
+        return numbers.give_or_take(row["seeds_drop_pp_sd"])
+    return ""
+
+
+def in_full(column: Column, row: Row) -> str:
+    """A cell in one piece, for where there is no smaller type: `98.10 % ± 0.31 (n=3)`."""
+    if column.key == "accuracy":
+        return numbers.with_interval(row["accuracy"], row["accuracy_ci95"])
+    return f"{column.show(row[column.key])} {beside(column, row)}".rstrip()

@@ -4,15 +4,23 @@ Shares are 0..1 and unrounded. Keys keep the order in which they stand here.
 """
 
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from pipeline.show import checks
 from pipeline.show.audit import Audit
 from pipeline.show.network import Layer, Side
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
-from pipeline.show.variant import Latency, Ops, Seeds, Variant
+from pipeline.show.replicas import Replica, Seeds
+from pipeline.show.variant import Latency, Ops, Variant
 
 __all__ = [
     "ClassScore",
@@ -23,6 +31,7 @@ __all__ = [
     "Model",
     "Ops",
     "Picture",
+    "Replica",
     "Report",
     "Seeds",
     "Stage",
@@ -109,7 +118,11 @@ class Picture(Record):
 
 
 class Report(Record):
-    """All that a run found out; `report.json` is this and nothing else."""
+    """All that a run found out; `report.json` is this and nothing else.
+
+    What is said of one model and of files is said of the first of the `replicas`, whose files are
+    the ones published.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     name: str
@@ -131,14 +144,28 @@ class Report(Record):
     augmentation: tuple[Facts, ...] = ()
     figures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
+    replicas: tuple[Replica, ...] = ()
 
     @model_validator(mode="after")
     def _names_point_at_rows(self) -> Self:
-        checks.unique("variant", [variant.name for variant in self.variants])
+        names = [variant.name for variant in self.variants]
+        checks.unique("variant", names)
+        for one in self.replicas:
+            if [row.name for row in one.variants] != names:
+                raise ValueError(f"replica {one.number} has other variants than the report")
         checks.unique("figure", [figure.file for figure in self.figures])
         if self.recommended is not None and self.best is None:
             raise ValueError(f"recommended {self.recommended} is not a variant that is ok")
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_replicas_of_a_single_run(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = serialize(self)
+        if not self.replicas:
+            found.pop("replicas", None)
+        return found
 
     @property
     def best(self) -> Variant | None:
@@ -151,6 +178,11 @@ class Report(Record):
         """The row every other is compared with."""
         rows = (row for row in self.variants if row.name == "float32" and row.status == "ok")
         return next(rows, None)
+
+    @property
+    def over(self) -> str:
+        """What the run was repeated over, if it was: "seeds" or "folds"."""
+        return "folds" if self.replicas and self.replicas[0].fold is not None else "seeds"
 
     def to_json(self) -> str:
         """The canonical text of `report.json`."""

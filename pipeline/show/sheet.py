@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline.show.rows import flat
+from pipeline.show.rows import by_run, flat, over_runs
 from pipeline.show.schema import Report
 
 # What makes a spreadsheet take a cell for a formula, also in the wide forms of East Asian input.
@@ -10,9 +10,13 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def to_csv(report: Report) -> str:
-    """The rows of `report` as text; numbers unrounded, what was not measured left empty."""
+    """The rows of `report` as text; numbers unrounded, what was not measured left empty.
+
+    Of a run over seeds or folds there are columns for those at the end.
+    """
     rows = [
         {**flat(variant), "recommended": variant.name == report.recommended}
+        | (over_runs(variant) | by_run(report, variant) if report.replicas else {})
         for variant in report.variants
     ]
     columns = list(rows[0]) if rows else ["name"]

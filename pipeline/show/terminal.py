@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.show import numbers
-from pipeline.show.rows import ANSWER, measured, table
+from pipeline.show.replicas import label
+from pipeline.show.rows import ANSWER, Column, Row, in_full, measured, table
 from pipeline.show.schema import Report
 
 _MARK = "→ "
@@ -16,11 +16,13 @@ _MARK = "→ "
 def variants_table(report: Report) -> Table:
     """One row a variant: size, accuracy with its interval, drop, latency p50 and its ratio.
 
-    The recommended one is marked by an arrow, not by colour alone. The reason of a row without
-    numbers stands under the table, where a narrow window cannot cut it.
+    Of a run over seeds or folds, mean and spread of accuracy over those and the mean drop stand in
+    their place. The recommended one is marked by an arrow, not by colour alone. The reason of a
+    row without numbers stands under the table, where a narrow window cannot cut it.
     """
     rows = table(report)
-    columns = [column for column in measured(ANSWER, rows) if column.key != "bytes_ratio"]
+    others = {"bytes_ratio"} | ({"accuracy", "drop_pp"} if report.replicas else set())
+    columns = [column for column in measured(ANSWER, rows, report) if column.key not in others]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     grid.add_column("variant", overflow="fold", min_width=8)
     for column in columns:
@@ -28,20 +30,23 @@ def variants_table(report: Report) -> Table:
     for row in rows:
         ok = row["status"] == "ok"
         name = Text((_MARK if row["recommended"] else "  ") + row["name"])
-        cells = [Text(column.show(row[column.key])) for column in columns]
-        for place, column in enumerate(columns):
-            if column.key == "accuracy":
-                bounds = row["accuracy_ci95"]
-                cells[place] = Text(numbers.with_interval(row["accuracy"], bounds))
-                if not ok:
-                    cells[place] = Text(row["status"])
+        cells = [Text(_cell(column, row)) for column in columns]
         style = "bold" if row["recommended"] else "" if ok else "dim"
         grid.add_row(name, *cells, style=style)
     reasons = [f"  {row['name']} {row['status']}: {row['reason']}" for row in rows if row["reason"]]
+    if report.replicas:
+        first = label(report.replicas[0])
+        reasons = [f"  Mean ± deviation over {report.over}; the files are {first}'s.", *reasons]
     if reasons:
         grid.caption = Text("\n".join(reasons))
         grid.caption_justify = "left"
     return grid
+
+
+def _cell(column: Column, row: Row) -> str:
+    if column.key in {"accuracy", "seeds_mean"}:
+        return in_full(column, row) if row["status"] == "ok" else str(row["status"])
+    return column.show(row[column.key])
 
 
 def plain_table(report: Report, width: int = 80) -> str:

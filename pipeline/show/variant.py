@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pipeline.show.records import Amount, Count, Interval, Record, Share
+from pipeline.show.replicas import Seeds
 
 
 class Latency(Record):
@@ -23,14 +24,6 @@ class Ops(Record):
     int8: Count
     float32: Count
     other: Count
-
-
-class Seeds(Record):
-    """Accuracy over `n` seeds."""
-
-    n: Annotated[int, Field(ge=1)]
-    mean: Share
-    sd: Amount
 
 
 class Variant(Record):

@@ -44,14 +44,51 @@ def how_sure(report: Report) -> list[str]:
             f"{shown.name} read {numbers.percent(shown.accuracy)} of them right. On new pictures "
             f"of the same kind, expect between {low} and {high} (95 % interval)."
         )
-    seeds = max((row.seeds.n for row in report.variants if row.seeds), default=1)
-    if seeds == 1:
+    if shown and shown.seeds:
+        told = numbers.percent(shown.seeds.mean)
+        if shown.seeds.sd is not None:
+            told += f" {numbers.give_or_take(100 * shown.seeds.sd)}"
+        lines.append(
+            f"Over {shown.seeds.n} {report.over} it was {told}, mean and standard deviation."
+        )
+    elif not report.replicas:
         lines.append(
             "This is one training run. Another seed can move the accuracy by as much as "
             "shrinking did."
         )
+    return lines
+
+
+def how_often(report: Report) -> list[str]:
+    """Over which seeds or folds the run went, and how their spread is to be read."""
+    number = len(report.replicas)
+    first, last = report.replicas[0], report.replicas[-1]
+    if first.fold is None:
+        span = "to" if number > 2 else "and"
+        lines = [
+            f"The whole chain ran {number} times on one split, with seeds {first.seed} {span} "
+            f"{last.seed}. What is published, and all that is said of one model, is of seed "
+            f"{first.seed}."
+        ]
     else:
-        lines.append(f"The whole chain ran with {seeds} seeds; the table gives mean and spread.")
+        lines = [
+            f"The whole chain ran {number} times: the pictures outside the test split were cut "
+            f"into {number} folds, and each was the validation part once. What is published, and "
+            "all that is said of one model, is of fold 1.",
+            "The best epoch was chosen on the same validation pictures, which flatters that "
+            "accuracy a little.",
+        ]
+        if number > 2:
+            lines.append(
+                "Any two folds share training pictures, so their spread tends to be less than "
+                "that of sets drawn anew."
+            )
+    failed = sum(row.status != "ok" for one in report.replicas for row in one.variants)
+    if failed:
+        lines.append(
+            f"{numbers.count(failed)} of the {numbers.count(number * len(report.variants))} "
+            "results are missing, since a step failed; n counts those that are there."
+        )
     return lines
 
 

@@ -1,4 +1,7 @@
-"""Benchmark: run every deployed file with LiteRT on all test pictures, and time them in turns."""
+"""Benchmark: run every deployed file with LiteRT on all test pictures, and time them in turns.
+
+Of a replica of a run the files are not deployed: they are read where they were made, not timed.
+"""
 
 import json
 from dataclasses import dataclass
@@ -27,28 +30,43 @@ class Answers:
 
 
 def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
-    """Write `benchmark.json`: a row a variant, as in the report, and the machine."""
+    """Write `benchmark.json`: a row a variant, as in the report, and the machine.
+
+    Without rounds a row has a name and what `compare` gives, and no machine is named.
+    """
     test, validation = test_split(inputs["ingest"]), validation_split(inputs["ingest"])
-    files = {path.stem: path for path in sorted((inputs["export"] / "tflite").glob("*.tflite"))}
+    files = find(inputs)
     answers = ask(files, test[0], validation[0])
-    timed = time_files(
-        files,
-        np.asarray(test[0][: settings.runs]),
-        reference=REFERENCE,
-        rounds=settings.rounds,
-        runs=settings.runs,
-        warmup=settings.warmup,
-        threads=settings.threads,
-    )
-    rows = [
-        describe(name, path)
-        | compare(answers[name], answers[REFERENCE], test[1], validation[1])
-        | timing(timed[name])
-        for name, path in files.items()
-    ]
-    found = {"variants": rows, "machine": machine()}
+    compared = {
+        name: compare(answers[name], answers[REFERENCE], test[1], validation[1]) for name in files
+    }
+    if settings.rounds:
+        timed = time_files(
+            files,
+            np.asarray(test[0][: settings.runs]),
+            reference=REFERENCE,
+            rounds=settings.rounds,
+            runs=settings.runs,
+            warmup=settings.warmup,
+            threads=settings.threads,
+        )
+        rows = [
+            describe(name, path) | compared[name] | timing(timed[name])
+            for name, path in files.items()
+        ]
+        found = {"variants": rows, "machine": machine()}
+    else:
+        found = {"variants": [{"name": name} | row for name, row in compared.items()]}
     (out / "benchmark.json").write_text(json.dumps(found, indent=1, allow_nan=False))
     return {"files": len(files), "pictures": len(test[1])}
+
+
+def find(inputs: Inputs) -> dict[str, Path]:
+    """The files to measure, by variant: those exported, or each where it was made."""
+    if "export" in inputs:
+        deployed = sorted((inputs["export"] / "tflite").glob("*.tflite"))
+        return {path.stem: path for path in deployed}
+    return {role: inputs[role] / "model.tflite" for role in inputs if role != "ingest"}
 
 
 def ask(files: dict[str, Path], test: Images, validation: Images) -> dict[str, Answers]:

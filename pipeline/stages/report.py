@@ -12,7 +12,8 @@ from pipeline.data.dataset import facts, training_split
 from pipeline.fit.history import read_history
 from pipeline.measure.choice import recommend
 from pipeline.measure.machine import versions
-from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics
+from pipeline.measure.replicas import over
+from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics, nth
 from pipeline.settings import Report as Settings
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
@@ -21,6 +22,7 @@ from pipeline.show.report import render
 from pipeline.show.schema import Report
 
 Facts = dict[str, Any]
+MEASURED = ("name", "status", "reason", "accuracy", "validation_accuracy", "drop_pp")  # a replica
 
 
 def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
@@ -33,6 +35,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
         shutil.copytree(inputs[stage] / "figures", out / "figures", dirs_exist_ok=True)
     scatter = figures.size_accuracy_latency(report.variants, report.recommended)
     figures.save(scatter, out / "figures" / "size_accuracy_latency.png")
+    if report.replicas:
+        drawn = figures.accuracy_by_run(report.variants, report.replicas)
+        figures.save(drawn, out / "figures" / "accuracy_by_run.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
@@ -57,18 +62,21 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     """Put the facts together that the stages left; `sheets` numbers the classes with a sheet."""
     manifests = {step: _read(folder / "manifest.json") for step, folder in inputs.items()}
     measured = _read(inputs["benchmark"] / "benchmark.json")
+    numbers = range(1, 1 + len(settings.replicas))
+    replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
-            **_compared(settings, measured),
+            **_compared(settings, measured, replicas),
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
-                *places.listed(),
+                *places.listed(repeated=bool(replicas)),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),
             ],
             "notes": notes(audit, settings.config["train"]["class_weights"] == "balanced"),
+            "replicas": replicas,
         }
     )
 
@@ -91,19 +99,51 @@ def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:
     }
 
 
-def _compared(settings: Settings, measured: Facts) -> Facts:
+def _compared(settings: Settings, measured: Facts, replicas: list[Facts]) -> Facts:
     """The variants, also those that have no file, where they were measured, and which to ship."""
-    rows = {
-        name: row | {"status": "ok", "reason": None} for name, row in _by_name(measured).items()
-    }
-    problems = {name: {"name": name, **problem} for name, problem in settings.problems.items()}
+    rows = {name: _row(settings, measured, name, 1) for name in settings.config["variants"]}
+    for place, name in enumerate(rows):
+        seeds = over([one["variants"][place] for one in replicas])
+        rows[name] |= {"seeds": seeds} if seeds else {}
     recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp)
     return {
         "machine": measured["machine"],
-        "variants": [(rows | problems)[name] for name in settings.config["variants"]],
+        "variants": list(rows.values()),
         "recommended": recommended,
         "recommended_reason": reason,
     }
+
+
+def _row(settings: Settings, measured: Facts, name: str, replica: int) -> Facts:
+    """All that was measured of a variant in a replica, or why nothing was."""
+    if problem := settings.problems.get(nth(name, replica)):
+        return {"name": name, **problem}
+    return _by_name(measured)[name] | {"status": "ok", "reason": None}
+
+
+def _replica(
+    settings: Settings, inputs: Inputs, manifests: Mapping[str, Facts], number: int
+) -> Facts:
+    """What one of the replicas was and came to; all but the first may have failed at any step."""
+    varied = settings.replicas[number - 1]
+    split = _metrics(manifests, nth("ingest", number if varied["fold"] else 1))
+    training = _metrics(manifests, nth("train", number))
+    folder = inputs.get(nth("benchmark", number))
+    measured = _read(folder / "benchmark.json") if folder else {"variants": []}
+    rows = [_row(settings, measured, name, number) for name in settings.config["variants"]]
+    return {
+        "number": number,
+        **varied,
+        **{key: split.get(key) for key in ("train", "validation")},
+        **{key: training.get(key) for key in ("epochs", "best_epoch")},
+        "variants": [{key: row[key] for key in MEASURED if key in row} for row in rows],
+    }
+
+
+def _metrics(manifests: Mapping[str, Facts], step: str) -> Facts:
+    """What a step said of its work; nothing where it was not done."""
+    found: Facts = manifests[step]["metrics"] if step in manifests else {}
+    return found
 
 
 def _learned(inputs: Inputs, manifests: Mapping[str, Facts]) -> Facts:

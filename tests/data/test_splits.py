@@ -273,6 +273,17 @@ def test_a_limit_takes_a_stratified_part_of_every_split(limit):
     assert (kept[kept != LEFT_OUT] == parts[kept != LEFT_OUT]).all()
 
 
+@pytest.mark.parametrize("limit", [29, 100])
+def test_a_limit_leaves_all_folds_the_same_test_split(limit):
+    seen = set()
+    for fold in (1, 2, 3):
+        parts, labels, _, drawn = assigned([400, 1200], folds=3, fold=fold)
+        kept = limited(parts, drawn, labels, limit, folds=3)
+        assert (kept == TRAIN).sum() == limit
+        seen.add((kept == TEST).tobytes())
+    assert len(seen) == 1
+
+
 def test_a_larger_limit_keeps_the_pictures_of_a_smaller():
     parts, labels, _, drawn = assigned([400, 1200])
     smaller, larger = (limited(parts, drawn, labels, limit) for limit in (100, 300))

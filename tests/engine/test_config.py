@@ -63,6 +63,11 @@ def resolved(made, step):
         ("variants=[]", "variants: "),
         ("name=../up", "name: string should match pattern"),
         ("seed=-1", "seed: input should be greater than or equal to 0"),
+        ("repeat=0", "repeat: input should be greater than or equal to 1, not 0"),
+        ("repeat=2.0", "repeat: input should be a valid integer, not 2.0"),
+        ("repeat=101", "repeat: input should be less than or equal to 100"),
+        ("folds=1", "folds: input should be greater than or equal to 2, not 1"),
+        ("report.replicas=[]", "report.replicas is not set in a recipe: it is `repeat` or `folds`"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(override, message):
@@ -162,3 +167,56 @@ def test_what_a_recipe_comes_to_can_be_written_down_whichever_the_network(model)
     assert json.loads(json.dumps(recipe)) == recipe
     assert set(MODELS.function(model).defaults) < set(recipe["build"])
     assert Config.of(yaml.safe_load(yaml.safe_dump(recipe))).recipe() == recipe
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"repeat": 2, "folds": 3}, "repeat, folds: give one of them"),
+        ({"folds": 3, "ingest": {"folds": 3}}, "ingest.folds: leave it out"),
+        ({"repeat": 2, "seed": 10**9 - 1}, "repeat: 2 seeds from 999999999 on reach 1000000000"),
+    ],
+)
+def test_repetitions_that_contradict_are_refused(said, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        Config.of({"name": "a"} | said)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_replica_has_the_settings_of_a_run_with_the_next_seed():
+    thrice, later = config("repeat=3", "seed=5"), config("seed=7")
+    for step in ("build", "train", "prune(prune)", "quantize(prune+int8)"):
+        assert resolved(thrice, f"{step}#3") == resolved(later, step)
+    assert resolved(thrice, "ingest") == resolved(later, "ingest")
+    assert "ingest#2" not in thrice.resolve()
+    assert resolved(thrice, "report").replicas == tuple(
+        {"seed": seed, "fold": None} for seed in (5, 6, 7)
+    )
+
+
+def test_a_fold_has_the_settings_of_a_run_with_that_fold_and_the_same_seed():
+    folded, single = config("folds=4", "seed=5"), config("ingest={folds: 4, fold: 3}", "seed=5")
+    for step in ("ingest", "build", "train", "quantize(int8)"):
+        assert resolved(folded, f"{step}#3") == resolved(single, step)
+    assert resolved(folded, "ingest").fold == 1
+    assert resolved(folded, "report").replicas[3] == {"seed": 5, "fold": 4}
+
+
+def test_how_latency_is_measured_is_nothing_to_replicas():
+    slow = resolved(config("repeat=2", "benchmark.runs=9"), "benchmark#2")
+    assert slow == resolved(config("repeat=2", "benchmark.threads=2"), "benchmark#2")
+    assert slow.rounds == 0
+
+
+def test_a_run_that_is_not_repeated_says_nothing_of_it():
+    once, said = config(), config("repeat=1", "folds=null")
+    assert once.resolve() == said.resolve()
+    assert not {"repeat", "folds"} & set(once.recipe())
+    assert resolved(once, "report").replicas == ()
+
+
+def test_a_repeated_run_can_be_written_down():
+    for words in ("repeat=3", "folds=4"):
+        recipe = config(words).recipe()
+        assert json.loads(json.dumps(recipe)) == recipe
+        assert Config.of(recipe).resolve() == config(words).resolve()

@@ -1,3 +1,5 @@
+import pytest
+
 from pipeline.graph import unfold
 
 VARIANTS = ("float32", "int8", "prune+int8", "prune+float16", "prune.hard+int8")
@@ -31,3 +33,73 @@ def test_export_reads_every_file_and_report_everything():
     steps = {step.id: step for step in unfold(VARIANTS)}
     assert set(steps["export"].inputs) == {"ingest", "train", *VARIANTS}
     assert set(steps["report"].inputs) == set(steps) - {"report"}
+
+
+@pytest.mark.parametrize(("replicas", "by"), [(3, "seed"), (3, "fold")])
+def test_every_input_of_a_step_comes_before_it_in_replicas_too(replicas, by):
+    seen = set()
+    for step in unfold(VARIANTS, replicas, by):
+        assert set(step.inputs.values()) <= seen, step
+        assert step.id not in seen
+        seen.add(step.id)
+
+
+def test_one_replica_is_the_run_as_it_is():
+    assert unfold(VARIANTS, 1, "fold") == unfold(VARIANTS)
+
+
+def test_seeds_share_the_pictures_and_have_what_is_trained_to_themselves():
+    steps = [step.id for step in unfold(("float32", "prune+int8"), 2)]
+    for shared in ("ingest", "augment", "evaluate", "export", "report"):
+        assert [step for step in steps if step.startswith(shared)] == [shared]
+    assert {step for step in steps if step.endswith("#2")} == {
+        "build#2",
+        "train#2",
+        "prune(prune)#2",
+        "quantize(float32)#2",
+        "quantize(prune+int8)#2",
+        "benchmark#2",
+    }
+
+
+def test_a_replica_reads_its_own_models_and_measures_files_where_they_were_made():
+    steps = {step.id: step for step in unfold(("float32", "prune+int8"), 2)}
+    assert steps["train#2"].inputs == {"ingest": "ingest", "augment": "augment", "build": "build#2"}
+    assert steps["prune(prune)#2"].inputs["candidate"] == "train#2"
+    assert steps["quantize(prune+int8)#2"].inputs["candidate"] == "prune(prune)#2"
+    assert steps["benchmark#2"].inputs == {
+        "ingest": "ingest",
+        "float32": "quantize(float32)#2",
+        "prune+int8": "quantize(prune+int8)#2",
+    }
+    assert set(steps["report"].inputs) == set(steps) - {"report"}
+    assert set(steps["export"].inputs.values()) == {
+        "ingest",
+        "train",
+        "quantize(float32)",
+        "quantize(prune+int8)",
+    }
+
+
+def test_each_fold_has_pictures_of_its_own():
+    steps = {step.id: step for step in unfold(("float32",), 3, "fold")}
+    assert {"ingest", "ingest#2", "ingest#3"} <= set(steps)
+    for step in ("build#3", "train#3", "quantize(float32)#3", "benchmark#3"):
+        assert steps[step].inputs["ingest"] == "ingest#3"
+    assert steps["evaluate"].inputs["ingest"] == "ingest"
+
+
+def test_a_replica_can_do_without_any_file_but_the_reference():
+    steps = {step.id: step for step in unfold(("float32", "int8"), 2)}
+    assert steps["benchmark#2"].spared == {"quantize(int8)#2"}
+    assert steps["export"].spared == {"quantize(int8)"}
+    assert steps["train#2"].spared == set()
+
+
+def test_stages_come_one_after_the_other_for_all_replicas():
+    """So `--until train` trains each of them, and quantizes none."""
+    stages = [step.stage for step in unfold(VARIANTS, 3)]
+    last = {stage: place for place, stage in enumerate(stages)}
+    assert "quantize" not in stages[: last["train"]]
+    assert "quantize" not in stages[: last["prune"]]
+    assert "report" not in stages[: last["benchmark"]]

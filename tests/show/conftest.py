@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.naive_bayes import GaussianNB
 
+from pipeline.measure.replicas import over
 from pipeline.show import figures
 from pipeline.show.schema import Report
 
@@ -231,6 +232,43 @@ def make(facts: dict[str, Any]) -> Callable[..., Report]:
 @pytest.fixture
 def report(make: Callable[..., Report]) -> Report:
     return make()
+
+
+def again(facts: dict[str, Any], folds: bool = False) -> dict[str, Any]:
+    """The same report over three seeds from 4 on, or three folds: int8 failed in the second."""
+    accuracies = {"float32": (356, 352, 357), "int8": (355, None, 354), "prune+int8": (357,) * 3}
+    replicas = []
+    for number in range(3):
+        rows: list[dict[str, Any]] = []
+        for name, right in accuracies.items():
+            if right[number] is None:
+                rows.append({"name": name, "status": "failed", "reason": "no | luck"})
+                continue
+            share, reference = right[number] / 360, accuracies["float32"][number] / 360
+            shares = dict.fromkeys(("accuracy", "validation_accuracy"), share)
+            drop = {"drop_pp": 100 * (reference - share)}
+            rows.append({"name": name, "status": "ok"} | shares | drop)
+        rows.append({"name": "qat", "status": "failed", "reason": "out of luck"})
+        varied = {"seed": 4, "fold": number + 1} if folds else {"seed": 4 + number}
+        replicas.append(
+            {"number": number + 1, "train": 1257, "validation": 180, "epochs": 2, "best_epoch": 2}
+            | varied
+            | {"variants": rows}
+        )
+    for place, row in enumerate(facts["variants"][:3]):
+        own = [one["variants"][place] for one in replicas]
+        row["seeds"] = over([{"reason": None} | one for one in own])
+    return facts | {"replicas": replicas}
+
+
+@pytest.fixture
+def seeds(facts: dict[str, Any]) -> Report:
+    return Report.model_validate(again(facts))
+
+
+@pytest.fixture
+def folds(facts: dict[str, Any]) -> Report:
+    return Report.model_validate(again(facts, folds=True))
 
 
 @pytest.fixture

@@ -7,15 +7,17 @@ from pipeline.show.places import figures_by_place
 def test_every_figure_that_can_be_drawn_is_listed_with_its_place():
     drawn = set(figures.__all__) - {"save", "sheet_classes"}
     assert set(places.FIGURES) == drawn
-    listed = {picture.file for picture in places.listed()}
+    listed = {picture.file for picture in places.listed(repeated=True)}
     assert listed == {f"{name}.png" for name in drawn - {"contact_sheet"}}
+    once = {picture.file for picture in places.listed(repeated=False)}
+    assert listed - once == {"accuracy_by_run.png"}
 
 
 def test_contact_sheets_are_known_by_the_first_part_of_their_name(make):
     sheets = [places.sheet(number, "<b>") for number in (0, 42, 1234)]
     assert [sheet.file[14:] for sheet in sheets] == ["000.png", "042.png", "1234.png"]
     stray = sheets[0].model_copy(update={"file": "stray.png"})
-    found = figures_by_place(make(figures=[*sheets, stray, *places.listed()]))
+    found = figures_by_place(make(figures=[*sheets, stray, *places.listed(repeated=False)]))
     assert found["sheets"] == sheets
     assert found["more"] == [stray]
     assert [figure.file for figure in found["intake"]] == ["class_balance.png", "data_spread.png"]

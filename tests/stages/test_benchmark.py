@@ -56,7 +56,7 @@ def test_a_file_describes_itself(chain):
     assert min(said["macs"], said["arena_bytes"], said["gzip_bytes"]) > 0
 
 
-def test_every_file_has_a_row_measured_on_the_whole_test_split(
+def test_every_file_has_a_row_measured_on_the_whole_test_split_and_so_in_a_replica_untimed(
     chain, metrics, settings, do, tmp_path
 ):
     folder = tmp_path / "export"
@@ -81,3 +81,12 @@ def test_every_file_has_a_row_measured_on_the_whole_test_split(
         )
     assert abs(rows["int8"]["accuracy"] - rows["float32"]["accuracy"]) < 0.05
     assert found["machine"]
+    again = settings("benchmark#2", repeat=2)
+    roles = {variant: chain[variant] for variant in ("float32", "int8")}
+    assert do(benchmark, again, {"ingest": chain["ingest"]} | roles, tmp_path / "again") == said
+    untimed = json.loads((tmp_path / "again" / "benchmark.json").read_text())
+    keys = ["name", "accuracy", "accuracy_ci95", "validation_accuracy", "drop_pp", "agreement",
+            "mcnemar_p"]  # fmt: skip
+    assert untimed == {
+        "variants": [{key: rows[name][key] for key in keys} for name in ("float32", "int8")]
+    }

@@ -96,13 +96,18 @@ def done(inputs, tmp_path):
     """The folder of the report, and what the stage said."""
     out = tmp_path / "report"
     out.mkdir()
-    settings = Settings(
+    said = report.run(settings(), inputs, out)
+    return out, said
+
+
+def settings(replicas=(), **problems):
+    failed = {"prune+int8": {"status": "failed", "reason": "out of luck"}}
+    return Settings(
         config={"name": "odd", "build": {"model": "small_cnn"}, "train": {"class_weights": "none"},
                 "variants": ["float32", "int8", "prune+int8"]},
-        problems={"prune+int8": {"status": "failed", "reason": "out of luck"}},
+        problems=failed | problems,
+        replicas=replicas,
     )  # fmt: skip
-    said = report.run(settings, inputs, out)
-    return out, said
 
 
 def test_the_report_holds_the_audit_and_says_what_no_one_should_miss(done):
@@ -136,3 +141,43 @@ def test_every_figure_that_is_listed_is_drawn_and_no_other(done):
     assert {"class_balance.png", "data_spread.png"} < listed
     page = (out / "report.html").read_text(encoding="utf-8")
     assert all(f'id="figure-{file}"' in page for file in listed)
+
+
+def replica(folders, number, root, **accuracies):
+    """Leave what a later replica does: training, and files measured but not timed."""
+    for stage in ("train", "benchmark"):
+        folder = folders[f"{stage}#{number}"] = root / f"{stage}#{number}"
+        folder.mkdir()
+        metrics = {"epochs": 2, "best_epoch": number}
+        manifest = {"key": "k", "digest": "d", "seconds": 1.5, "metrics": metrics}
+        write(folder, "manifest.json", manifest)
+    rows = [
+        {"name": name, "accuracy": share, "validation_accuracy": share - 0.1,
+         "drop_pp": 100 * (accuracies["float32"] - share)}
+        for name, share in accuracies.items()
+    ]  # fmt: skip
+    write(folder, "benchmark.json", {"variants": rows})
+
+
+def test_seeds_are_put_together_and_one_that_failed_is_left_out(inputs, tmp_path):
+    three = tuple({"seed": seed, "fold": None} for seed in (5, 6, 7))
+    replica(inputs, 2, tmp_path, **{"float32": 0.8, "int8": 0.7, "prune+int8": 0.6})
+    lost = {"status": "failed", "reason": "training diverged"}
+    lost = {f"{name}#3": lost for name in ("float32", "int8", "prune+int8")}
+    (tmp_path / "out").mkdir()
+    report.run(settings(three, **lost), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in written["variants"]}
+    seeds = rows["int8"]["seeds"]
+    assert (seeds["n"], seeds["mean"]) == (2, pytest.approx(0.8))
+    assert seeds["sd"] == pytest.approx(np.std([0.9, 0.7], ddof=1))
+    assert seeds["drop_pp"]["mean"] == pytest.approx(5)
+    assert rows["prune+int8"]["status"] == "failed", "its file, of the first seed, is missing"
+    assert rows["prune+int8"]["seeds"]["n"] == 1
+    assert rows["prune+int8"]["seeds"]["sd"] is None
+    first, second, third = written["replicas"]
+    assert [one["seed"] for one in written["replicas"]] == [5, 6, 7]
+    assert (first["best_epoch"], second["best_epoch"], third["best_epoch"]) == (2, 2, None)
+    assert second["variants"][1]["accuracy"] == 0.7
+    assert {row["reason"] for row in third["variants"]} == {"training diverged"}
+    assert (tmp_path / "out" / "figures" / "accuracy_by_run.png").is_file()
