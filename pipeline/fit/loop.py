@@ -126,13 +126,18 @@ def _fit_phase(
     )
     done = model.fit(
         training_batches(
-            task.train, settings.batch, settings.seed, change, first_epoch, classes=classes
+            task.train,
+            settings.batch,
+            settings.seed,
+            change,
+            first_epoch,
+            classes=classes,
+            weights=class_weights(settings.class_weights, task.train[1], classes),
         ),
         initial_epoch=first_epoch,
         epochs=first_epoch + phase.epochs,
         steps_per_epoch=per_epoch,
         validation_data=plain_batches(task.validation, max(settings.batch, 256), classes=classes),
-        class_weight=class_weights(settings.class_weights, task.train[1], classes),
         shuffle=False,
         callbacks=list(callbacks),
         verbose=0,

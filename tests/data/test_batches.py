@@ -10,14 +10,15 @@ import tensorflow as tf
 from pipeline.data import batches
 from pipeline.data.augmentation import augmenter, complete
 from pipeline.data.batches import plain_batches, steps, training_batches
+from pipeline.data.operations.base import Batch
 from pipeline.errors import ConfigError
 from tests.front_door import ROOT
 
 COUNT, BATCH = 50, 16  # three whole batches and one of two pictures
 
 
-def unchanged(images, key):
-    return images
+def unchanged(batch, key):
+    return batch
 
 
 @pytest.fixture
@@ -91,7 +92,8 @@ def test_augmentation_is_a_function_of_seed_epoch_and_batch_whatever_runs_beside
         # Backwards, one at a time and eagerly: what parallel calls of tf.data may not depend on.
         for batch in reversed(range(len(epoch))):
             key = tf.constant([5, number, batch], tf.int64)
-            expected = change(plain[batch][0], key).numpy()
+            images, labels = plain[batch]
+            expected = change(Batch(images, labels, labels), key).images.numpy()
             assert np.abs(epoch[batch][0] - expected).max() < 0.01
 
 
@@ -210,7 +212,7 @@ model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
 model.compile(loss="mse")
 before = own_memory()
 if sys.argv[2] == "training":
-    batches = training_batches(split, 8, 0, lambda images, key: images)
+    batches = training_batches(split, 8, 0, lambda batch, key: batch)
     model.fit(batches, steps_per_epoch=2, epochs=2, shuffle=False, verbose=0)
 else:
     model.predict(plain_batches(split, 8), steps=2, verbose=0)
