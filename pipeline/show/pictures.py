@@ -154,9 +154,7 @@ def augmentation_preview(
     return figure
 
 
-def _mixtures(
-    shares: Probabilities | None, classes: Sequence[str], shown: int
-) -> list[list[str]]:
+def _mixtures(shares: Probabilities | None, classes: Sequence[str], shown: int) -> list[list[str]]:
     """Say of each copy what it shows, a line a class; nothing where no copy is mixed."""
     if shares is None or shares[:, :shown].max(axis=2).min(initial=1) > _WHOLE:
         return []
@@ -167,7 +165,7 @@ def _mixtures(
 def _mixture(shares: Probabilities, names: Sequence[str]) -> str:
     first, second = np.argsort(-shares, kind="stable")[:2]
     if shares[first] > _WHOLE:
-        return names[first]
+        return str(names[first])
     return "\n".join(f"{names[k]} {100 * shares[k]:.0f} %" for k in (first, second))
 
 

@@ -91,9 +91,7 @@ OPERATIONS: Mapping[str, Operation] = {
         {"probability": 0.1},
         {"probability": SHARE},
     ),
-    "sharpness": Operation(
-        "blur or sharpen, by up to so much", {"factor": 0.5}, {"factor": SHARE}
-    ),
+    "sharpness": Operation("blur or sharpen, by up to so much", {"factor": 0.5}, {"factor": SHARE}),
     "solarize": Operation(
         "invert what is brighter than the threshold, in some pictures",
         {"probability": 0.2, "threshold": 128},

@@ -51,9 +51,7 @@ class Change(Protocol):
 Tone = Callable[[tf.Tensor], tf.Tensor]
 
 
-def uniform(
-    batch: Batch, seeds: KeyedSeeds, least: float = 0.0, most: float = 1.0
-) -> tf.Tensor:
+def uniform(batch: Batch, seeds: KeyedSeeds, least: float = 0.0, most: float = 1.0) -> tf.Tensor:
     """Draw a number a picture: `(B,)` float32."""
     return tf.random.stateless_uniform([count(batch.images)], seeds.next(), least, most)
 
