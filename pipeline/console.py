@@ -130,7 +130,7 @@ def _print_augmentations() -> None:
             for argument, default in row.arguments.items()
         )
         console.print(f"{'':<14} {', '.join(marked)}", style="dim", markup=False)
-    console.print("\n* what augment.strength scales. Policies by name, for augment.policy:\n")
+    console.print("* is what augment.strength scales; augment.policy knows these by name:")
     for name, policy in POLICIES.items():
         console.print(f"{name:<14} {_as_yaml(list(policy))}", markup=False)
 

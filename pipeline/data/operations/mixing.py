@@ -107,7 +107,7 @@ def beta(alpha: float, number: tf.Tensor, seeds: KeyedSeeds) -> tf.Tensor:
     """Draw `(number,)` from Beta(alpha, alpha).
 
     It is X / (X + Y) of two Gamma(alpha), which for a small alpha both vanish in float32 and leave
-    0 / 0: they are drawn as logarithms, by log Gamma(alpha) = log Gamma(alpha + 1) + log(U) / alpha.
+    0 / 0. So their logarithms are drawn: log Gamma(alpha) is log Gamma(alpha + 1) + log(U) / alpha.
 
     Source: Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", 2000, section 6.
     """

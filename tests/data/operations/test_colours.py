@@ -43,6 +43,13 @@ def test_contrast_keeps_the_mean_brightness_and_stretches_about_it(channels, see
     assert 1.45 < stretched.max() <= 1.52
 
 
+def test_contrast_stretches_about_the_brightness_that_was_drawn_before(seeds):
+    brightened = jittered(seeds, brightness=0.4)[1]
+    both = jittered(seeds, brightness=0.4, contrast=0.3)[1]
+    assert np.abs((both @ LUMA).mean((1, 2)) - (brightened @ LUMA).mean((1, 2))).max() < 1e-3
+    assert np.abs(both - brightened).max() > 2
+
+
 def test_saturation_keeps_brightness_and_stretches_colour(seeds):
     before, after = jittered(seeds, saturation=1.0)
     assert np.abs(before @ LUMA - after @ LUMA).max() < 0.05
