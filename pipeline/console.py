@@ -45,14 +45,12 @@ def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:
 
 def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
     """Print one of the lists `show` knows, but that of the models."""
-    from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
+    from pipeline.data import DATASETS
 
     if what == "datasets":
         _print_classes(DATASETS)
     elif what == "augmentations":
-        for name, reference in AUGMENTATIONS.rows.items():
-            console.print(f"{name:<12} {reference.replace(':', '.')}", markup=False)
-        console.print(f"policies by name: {', '.join(POLICIES)}", markup=False)
+        _print_augmentations()
     elif what == "config":
         console.print(
             yaml.safe_dump(config().recipe(), sort_keys=False, allow_unicode=True),
@@ -119,6 +117,28 @@ def _print_classes(table: LazyTable) -> None:
     for name in table:
         summary = (table[name].__doc__ or "").partition("\n")[0]
         console.print(f"{name:<12} {summary}", markup=False)
+
+
+def _print_augmentations() -> None:
+    from pipeline.data import POLICIES
+    from pipeline.data.operations import OPERATIONS
+
+    for name, row in OPERATIONS.items():
+        console.print(f"{name:<14} {row.meaning}", markup=False)
+        marked = (
+            f"{argument}{'*' if argument in row.reach else ''}={_as_yaml(default)}"
+            for argument, default in row.arguments.items()
+        )
+        console.print(f"{'':<14} {', '.join(marked)}", style="dim", markup=False)
+    console.print("* is what augment.strength scales; augment.policy knows these by name:")
+    for name, policy in POLICIES.items():
+        console.print(f"{name:<14} {_as_yaml(list(policy))}", markup=False)
+
+
+def _as_yaml(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).split(
+        "\n"
+    )[0]
 
 
 def _print_runs(artifacts: Path) -> None:

@@ -141,6 +141,10 @@ class Augment(Section):
     policy: str | tuple[str | dict[str, Options | None], ...] = Field(
         "none", description="a policy's name, or a list of `show augmentations` with arguments"
     )
+    strength: Positive = Field(
+        1.0, description="times the policy's factors: 0.5 halves turns, shifts, mixup's alpha; "
+        "`show augmentations` marks what is scaled"
+    )  # fmt: skip
     preview: Count = Field(6, description="pictures in the preview figure")
 
 

@@ -1,12 +1,14 @@
 """Batches: memory-mapped arrays to tf.data, in an order that (seed, epoch) decides."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from pipeline.data.augmentation import Change
+from pipeline.data.augmentation import Augmenter
 from pipeline.data.mapped import Rows, where_they_lie
+from pipeline.data.operations.base import Batch
 from pipeline.data.sources import Images, Labels
 
 PARALLEL = 2  # batches made at once; which are made, and their order, does not depend on it
@@ -21,15 +23,18 @@ def training_batches(
     split: tuple[Images, Labels],
     batch: int,
     seed: int,
-    change: Change,
+    change: Augmenter,
     first_epoch: int = 0,
     first_step: int = 0,
     *,
     classes: int | None = None,
+    weights: Mapping[int, float] | None = None,
 ) -> tf.data.Dataset:
     """Yield `(images (B, H, W, C) float32 0..255, labels (B,) int64)`, epoch after epoch, forever.
 
-    With `classes`, labels come as targets: float32 `(B, classes)`, 1 for what a picture shows.
+    With `classes`, labels come as targets: float32 `(B, classes)`, 1 for what a picture shows, or
+    shares of what a mixed one shows. With `weights` too, one a class, a third element says what
+    each picture weighs in the loss, `(B,)` float32: the shares' mean of its classes' weights.
 
     Each epoch is its own permutation of the split, by (seed, epoch), and its last batch may be
     smaller: an epoch is `steps(len(labels), batch)` batches. The first `first_step` batches of the
@@ -37,6 +42,9 @@ def training_batches(
     file a batch at a time, so the split may be larger than memory: then the system is asked for a
     stretch of batches while the one before it is used.
     """
+    if weights is not None and classes is None:
+        raise TypeError("weights of classes are for targets: ask for batches with `classes`")
+    by_class = None if weights is None else [weights[number] for number in range(classes or 0)]
     images, labels = split
     count = len(labels)
 
@@ -54,10 +62,14 @@ def training_batches(
         return tf.data.Dataset.zip(of_epoch, rows.enumerate())
 
     def make(of_epoch: Tensors, numbered: Tensors) -> Tensors:
-        (epoch, _order, pixels, targets), (number, rows) = of_epoch, numbered
+        (epoch, _order, pixels, labels), (number, rows) = of_epoch, numbered
         key = tf.stack([tf.constant(seed, tf.int64), epoch, number])
-        images = change(tf.cast(tf.gather(pixels, rows), tf.float32), key)
-        return images, as_targets(tf.gather(targets, rows), classes)
+        pictures = tf.cast(tf.gather(pixels, rows), tf.float32)
+        targets = as_targets(tf.gather(labels, rows), classes)
+        changed = change(Batch(pictures, targets, rows), key)
+        if by_class is None:
+            return changed.images, changed.targets
+        return changed.images, changed.targets, tf.linalg.matvec(changed.targets, by_class)
 
     chosen = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(one_epoch).skip(first_step)
     if images.nbytes >= LARGE:

@@ -56,9 +56,14 @@ def test_split(folder: Path) -> tuple[Images, Labels]:
 
 def training_sample(folder: Path, count: int, seed: int) -> Images:
     """Draw up to so many training pictures without replacement, `(n, H, W, C)` uint8."""
-    images, _ = training_split(folder)
-    chosen = np.random.default_rng(seed).permutation(len(images))[:count]
-    return np.asarray(images[np.sort(chosen)])
+    return labelled_sample(folder, count, seed)[0]
+
+
+def labelled_sample(folder: Path, count: int, seed: int) -> tuple[Images, Labels]:
+    """Draw what `training_sample` draws, with the labels `(n,)`."""
+    images, labels = training_split(folder)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    return np.asarray(images[chosen]), labels[chosen]
 
 
 def _split(folder: Path, split: str) -> tuple[Images, Labels]:

@@ -167,6 +167,7 @@ def _fit_phase(
         resume.epoch,
         resume.step,
         classes=classes,
+        weights=class_weights(settings.class_weights, task.train[1], classes),
     )
     batches = smoothed(batches, settings.label_smoothing)
     model.compile(
@@ -184,7 +185,6 @@ def _fit_phase(
         epochs=resume.epoch if resume.stopped else resume.begun + settings.epochs,
         steps_per_epoch=per_epoch,
         validation_data=plain_batches(task.validation, max(settings.batch, 256), classes=classes),
-        class_weight=class_weights(settings.class_weights, task.train[1], classes),
         shuffle=False,
         callbacks=list(callbacks),
         verbose=0,

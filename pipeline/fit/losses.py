@@ -43,7 +43,7 @@ def smoothed(batches: tf.data.Dataset, share: float) -> tf.data.Dataset:
     if not share:
         return batches
 
-    def spread(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return images, (1 - share) * targets + share / targets.shape[-1]
+    def spread(images: tf.Tensor, targets: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return images, (1 - share) * targets + share / targets.shape[-1], *weights
 
     return batches.map(spread)

@@ -30,6 +30,7 @@ Probabilities = NDArray[np.floating]
 _GAP = 0.16
 _CRISP_BELOW = 128
 _LINE = 0.155
+_WHOLE = 0.995  # share of a class above which a picture shows it alone
 
 
 class Caption(NamedTuple):
@@ -118,13 +119,25 @@ def least_sure(
 
 
 @drawn
-def augmentation_preview(originals: Images, augmented: Images, columns: int = 6) -> Figure:
-    """Originals `(N, H, W, C)` in the top row, under each its copies `(rounds, N, H, W, C)`."""
+def augmentation_preview(
+    originals: Images,
+    augmented: Images,
+    shares: Probabilities | None = None,
+    classes: Sequence[str] = (),
+    columns: int = 6,
+) -> Figure:
+    """Originals `(N, H, W, C)` in the top row, under each its copies `(rounds, N, H, W, C)`.
+
+    `shares` `(rounds, N, K)` says how much of each class a copy shows; where some are mixed of two
+    classes, it stands under each copy.
+    """
     shown = min(len(originals), columns)
     rows = [originals[:shown], *(copies[:shown] for copies in augmented)]
+    captions = _mixtures(shares, classes, shown)
     left, gap = 0.72, 0.08
     side = min((WIDTH - left - MARGIN - gap * (shown - 1)) / shown, 1.2)
-    height = len(rows) * (side + gap) + 0.12 + MARGIN
+    under = 2 * _LINE + 0.08 if captions else 0.0
+    height = len(rows) * (side + gap + under) - under + 0.12 + MARGIN
     subtitle = "The top row is as it came; every epoch the model sees other copies like these."
     figure, sheet = page("What augmentation does", subtitle, height)
     top = HEAD
@@ -132,9 +145,28 @@ def augmentation_preview(originals: Images, augmented: Images, columns: int = 6)
         name = "original" if row == 0 else f"copy {row}"
         sheet.text(MARGIN, top + side / 2, name, size=SMALL_SIZE, color=MUTED, va="center")
         for column, picture in enumerate(pictures):
-            put_picture(sheet, picture, left + column * (side + gap), top, side)
-        top += side + gap + (0.12 if row == 0 else 0)
+            x = left + column * (side + gap)
+            put_picture(sheet, picture, x, top, side)
+            if captions and row:
+                said, y = captions[row - 1][column], top + side + 0.05
+                sheet.text(x + side / 2, y, said, ha="center", va="top", size=SMALL_SIZE, color=INK)
+        top += side + gap + (0.12 if row == 0 else under)
     return figure
+
+
+def _mixtures(shares: Probabilities | None, classes: Sequence[str], shown: int) -> list[list[str]]:
+    """Say of each copy what it shows, a line a class; nothing where no copy is mixed."""
+    if shares is None or shares[:, :shown].max(axis=2).min(initial=1) > _WHOLE:
+        return []
+    names = class_labels(classes, limit=8)
+    return [[_mixture(one, names) for one in row[:shown]] for row in shares]
+
+
+def _mixture(shares: Probabilities, names: Sequence[str]) -> str:
+    first, second = np.argsort(-shares, kind="stable")[:2]
+    if shares[first] > _WHOLE:
+        return str(names[first])
+    return "\n".join(f"{names[k]} {100 * shares[k]:.0f} %" for k in (first, second))
 
 
 def _of(shown: int, total: int) -> str:

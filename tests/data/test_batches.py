@@ -1,23 +1,24 @@
 import gc
 import subprocess
 import sys
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.data import batches
+from pipeline.data import AUGMENTATIONS, POLICIES, batches
 from pipeline.data.augmentation import augmenter, complete
 from pipeline.data.batches import plain_batches, steps, training_batches
+from pipeline.data.operations.base import Batch
 from pipeline.errors import ConfigError
 from tests.front_door import ROOT
 
 COUNT, BATCH = 50, 16  # three whole batches and one of two pictures
 
 
-def unchanged(images, key):
-    return images
+def unchanged(batch, key):
+    return batch
 
 
 @pytest.fixture
@@ -91,18 +92,86 @@ def test_augmentation_is_a_function_of_seed_epoch_and_batch_whatever_runs_beside
         # Backwards, one at a time and eagerly: what parallel calls of tf.data may not depend on.
         for batch in reversed(range(len(epoch))):
             key = tf.constant([5, number, batch], tf.int64)
-            expected = change(plain[batch][0], key).numpy()
+            images, labels = plain[batch]
+            expected = change(Batch(images, labels, labels), key).images.numpy()
             assert np.abs(epoch[batch][0] - expected).max() < 0.01
 
 
-@pytest.mark.parametrize("parallel", [1, 2, 8])
-def test_how_many_batches_are_made_at_once_changes_no_bit(parallel, digits, monkeypatch):
+# Every operation there is, in two policies: once with pictures of one channel, once of three.
+EVERYTHING = {
+    1: ["flip", {"flip": {"alternate": True}}, {"crop": {"padding": 1}}, *POLICIES["strong"],
+        {"shear": {"x_factor": 0.2}}, "sharpness", "solarize", "posterize", "equalize", "erase",
+        "noise", "rand_augment", "mixup", "cutmix"],
+    3: [{"brightness": {"factor": 0.2}}, {"saturation": {"factor": [0.4, 0.6]}},
+        {"hue": {"factor": 0.2}}, {"color_jitter": {"saturation": 0.3, "hue": 0.1}}, "grayscale",
+        "rand_augment"],
+}  # fmt: skip
+
+
+def test_everything_is_everything():
+    named = (name for policy in EVERYTHING.values() for one in complete(policy) for name in one)
+    assert set(named) == set(AUGMENTATIONS)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_how_many_batches_are_made_at_once_changes_no_bit(channels, digits, monkeypatch):
+    split = (np.repeat(digits[0][:COUNT], channels, axis=-1), digits[1][:COUNT])
+
+    def two_epochs(parallel):
+        monkeypatch.setattr(batches, "PARALLEL", parallel)
+        change = augmenter(complete(EVERYTHING[channels]))
+        stream = training_batches(split, BATCH, 3, change, classes=10).as_numpy_iterator()
+        return [parts for batch in islice(stream, 8) for parts in batch]
+
+    alone = two_epochs(1)
+    assert not np.array_equal(alone[0], alone[8])  # nor are the epochs the same
+    for parallel in (2, 4):
+        for one, two in zip(alone, two_epochs(parallel), strict=True):
+            assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("batch", [16, 49])  # the last batch is of 2 pictures, and of 1
+def test_pictures_are_mixed_with_those_of_their_own_batch(batch, numbered):
+    split = (np.eye(COUNT, dtype=np.uint8)[:, None, None] * 255, numbered[1])
+    change = augmenter(complete([{"mixup": {"alpha": 1.0}}]))
+    stream = training_batches(split, batch, 0, change, classes=COUNT).as_numpy_iterator()
+    for size, (images, targets) in zip(sizes(batch), stream, strict=False):
+        assert targets.shape == (size, COUNT)
+        assert np.abs(images[:, 0, 0] / 255 - targets).max() < 1e-6
+        assert np.abs(targets.sum(axis=1) - 1).max() < 1e-6
+        assert np.count_nonzero(targets.sum(axis=0)) <= size
+
+
+def test_a_picture_of_a_mapped_row_is_flipped_in_every_second_epoch(numbered):
+    images = np.stack([numbered[0], 255 - numbered[0]], axis=2)[..., 0]
+    change = augmenter(complete([{"flip": {"mode": "horizontal", "alternate": True}}]))
+    seen = []
+    for epoch in epochs((images, numbered[1]), 4, change=change):
+        first = np.concatenate([pictures[:, 0, 0, 0] for pictures, _ in epoch])
+        flipped = first != order(epoch)
+        seen.append(flipped[np.argsort(order(epoch))])
+    assert 0.3 < seen[0].mean() < 0.7
+    for before, after in pairwise(seen):
+        assert np.array_equal(before, ~after)
+
+
+def test_mixing_without_targets_is_an_error_of_the_caller(digits):
     split = (digits[0][:COUNT], digits[1][:COUNT])
-    usual = epochs(split, 2, change=augmenter(complete("strong")))
-    monkeypatch.setattr(batches, "PARALLEL", parallel)
-    other = epochs(split, 2, change=augmenter(complete("strong")))
-    for one, two in zip(usual, other, strict=True):
-        assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, two, strict=True))
+    with pytest.raises(TypeError, match="ask for batches with `classes`"):
+        epochs(split, 1, change=augmenter(complete(["mixup"])))
+    with pytest.raises(TypeError, match="ask for batches with `classes`"):
+        training_batches(split, 8, 0, unchanged, weights={0: 1.0})
+
+
+def test_what_a_picture_weighs_is_mixed_as_its_target_is(digits):
+    split = (digits[0][:COUNT], digits[1][:COUNT])
+    weights = {number: 1.0 + number for number in range(10)}
+    for policy in ("none", "mix"):
+        change = augmenter(complete(policy))
+        stream = training_batches(split, BATCH, 0, change, classes=10, weights=weights)
+        for _, targets, weighed in islice(stream.as_numpy_iterator(), 4):
+            assert weighed.shape == (len(targets),)
+            assert np.abs(weighed - targets @ np.arange(1, 11)).max() < 1e-5
 
 
 def test_the_same_picture_is_changed_differently_in_each_batch_and_epoch(digits):
@@ -210,7 +279,7 @@ model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
 model.compile(loss="mse")
 before = own_memory()
 if sys.argv[2] == "training":
-    batches = training_batches(split, 8, 0, lambda images, key: images)
+    batches = training_batches(split, 8, 0, lambda batch, key: batch)
     model.fit(batches, steps_per_epoch=2, epochs=2, shuffle=False, verbose=0)
 else:
     model.predict(plain_batches(split, 8), steps=2, verbose=0)

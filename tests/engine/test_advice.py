@@ -6,7 +6,7 @@ import pytest
 from models import MODELS
 from pipeline.advice import advise, parameters
 from pipeline.compress.schedule import Ramp
-from pipeline.data.augmentation import complete, layers
+from pipeline.data.augmentation import complete, operations
 from pipeline.data.batches import steps
 from pipeline.data.look import Look
 from pipeline.data.sampling import Sample
@@ -84,7 +84,7 @@ def test_signs_are_not_flipped_and_gray_photos_change_no_colour():
 def test_every_policy_is_taken_by_its_layers(gray):
     for sizes in (DIGIT, PHOTO):
         policy = value(advised(set_of([50, 50], sizes, gray=gray))[0], "augment.policy")
-        assert len(layers(complete(policy))) == len(policy)
+        assert len(operations(complete(policy))) == len(policy)
 
 
 @pytest.mark.parametrize("pictures", [6, 30, 100, 1_000, 10_000, 100_000, 2_000_000])

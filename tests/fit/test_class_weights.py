@@ -7,7 +7,8 @@ import tf_keras
 from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline.compress.legacy import mirror
-from pipeline.data.batches import plain_batches
+from pipeline.data.augmentation import augmenter
+from pipeline.data.batches import plain_batches, training_batches
 from pipeline.fit import session
 from pipeline.fit.class_weights import class_weights
 from pipeline.fit.loop import fit
@@ -78,6 +79,24 @@ def test_the_loss_of_training_is_weighted_and_that_of_validation_is_not(api, imb
     assert weighted.history["val_loss"] == pytest.approx(plain.history["val_loss"], rel=1e-4)
     given = model.evaluate(plain_batches(imbalanced.validation, 256, classes=10), verbose=0)[0]
     assert weighted.history["val_loss"][0] == pytest.approx(given, rel=1e-5)
+
+
+@APIS
+def test_a_mixed_picture_weighs_what_its_classes_do(api, imbalanced, network):
+    still = {"epochs": 1, "warmup_epochs": 0.0, "optimizer": "sgd", "learning_rate": 1e-12}
+    mixed = replace(imbalanced, policy=[{"mixup": {"alpha": 1.0}}])
+    weights = class_weights("balanced", mixed.train[1], 10)
+    change = augmenter(mixed.policy)
+    stream = training_batches(mixed.train, 32, 0, change, classes=10, weights=weights)
+    model, weighted = fitted(mixed, network, api, class_weights="balanced", **still)
+    losses, sizes = [], []
+    epoch = stream.take(mixed.steps_per_epoch(Train(**SETTINGS)))
+    for images, targets, weighed in epoch.as_numpy_iterator():
+        said = np.asarray(model(images, training=True))
+        by_picture = -(targets * np.log(np.maximum(said, 1e-7))).sum(axis=1)
+        losses.append((by_picture * weighed).mean())
+        sizes.append(len(images))
+    assert weighted.history["loss"][0] == pytest.approx(np.average(losses, weights=sizes), rel=1e-3)
 
 
 def test_prune_weighs_classes_as_train_does():

@@ -134,6 +134,21 @@ def test_augmented_copies_stand_under_their_originals(digits):
         np.testing.assert_array_equal(seen[..., :1], wanted)
 
 
+def test_under_a_mixed_copy_stands_what_it_shows_and_how_much(digits):
+    originals = digits.images[:2]
+    copies = np.stack([originals, originals])
+    shares = np.zeros((2, 2, 10))
+    shares[0, 0, [3, 8]] = 0.7, 0.3
+    shares[0, 1, 4] = shares[1, 0, 5] = shares[1, 1, 6] = 1
+    names = [f"digit {number}" for number in range(10)]
+    said = words(figures.augmentation_preview(originals, copies, shares, names))
+    assert "digit 3 70 %\ndigit 8 30 %" in said
+    assert {"digit 4", "digit 5", "digit 6"} <= set(said)
+    shares[0, 0] = np.eye(10)[3]  # where none is mixed, classes are not the matter
+    plain = words(figures.augmentation_preview(originals, copies, shares, names))
+    assert plain == words(figures.augmentation_preview(originals, copies))
+
+
 @pytest.mark.parametrize("classes", [2, 26, 100])
 def test_a_confusion_matrix_holds_any_number_of_classes(classes, tmp_path):
     matrix = np.diag(np.full(classes, 7))
