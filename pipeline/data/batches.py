@@ -24,8 +24,7 @@ def training_batches(
     batch: int,
     seed: int,
     change: Augmenter,
-    first_epoch: int = 0,
-    first_step: int = 0,
+    first: int = 0,
     *,
     classes: int | None = None,
     weights: Mapping[int, float] | None = None,
@@ -36,9 +35,9 @@ def training_batches(
     shares of what a mixed one shows. With `weights` too, one a class, a third element says what
     each picture weighs in the loss, `(B,)` float32: the shares' mean of its classes' weights.
 
+    `first` is the batch to begin with, counted from 0 through all epochs; none before it is made.
     Each epoch is its own permutation of the split, by (seed, epoch), and its last batch may be
-    smaller: an epoch is `steps(len(labels), batch)` batches. The first `first_step` batches of the
-    first epoch are left out, unread. Images are gathered from the mapped
+    smaller: an epoch is `steps(len(labels), batch)` batches. Images are gathered from the mapped
     file a batch at a time, so the split may be larger than memory: then the system is asked for a
     stretch of batches while the one before it is used.
     """
@@ -71,7 +70,8 @@ def training_batches(
             return changed.images, changed.targets
         return changed.images, changed.targets, tf.linalg.matvec(changed.targets, by_class)
 
-    chosen = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(one_epoch).skip(first_step)
+    epoch, passed = divmod(first, steps(count, batch))
+    chosen = tf.data.Dataset.range(epoch, FOREVER).flat_map(one_epoch).skip(passed)
     if images.nbytes >= LARGE:
         chosen = _asked_for(chosen, images, batch)
     return _settled(chosen.map(make, PARALLEL).prefetch(4))

@@ -164,8 +164,7 @@ def _fit_phase(
         settings.batch,
         settings.seed,
         augmenter(task.policy),
-        resume.epoch,
-        resume.step,
+        resume.epoch * per_epoch + resume.step,
         classes=classes,
         weights=class_weights(settings.class_weights, task.train[1], classes),
     )

@@ -30,7 +30,8 @@ def numbered():
 
 def epochs(split, number, seed=0, change=unchanged, first_epoch=0, batch=BATCH):
     """The first epochs: a list of batches each."""
-    stream = training_batches(split, batch, seed, change, first_epoch).as_numpy_iterator()
+    first = first_epoch * steps(len(split[1]), batch)
+    stream = training_batches(split, batch, seed, change, first).as_numpy_iterator()
     return [list(islice(stream, steps(len(split[1]), batch))) for _ in range(number)]
 
 
@@ -78,6 +79,19 @@ def test_a_fit_that_goes_on_at_an_epoch_sees_what_it_would_have_seen(digits):
     whole = epochs(split, 3, change=change)
     late = epochs(split, 1, change=change, first_epoch=2)
     for (images, labels), (late_images, late_labels) in zip(whole[2], late[0], strict=True):
+        assert np.array_equal(images, late_images)
+        assert np.array_equal(labels, late_labels)
+
+
+def test_a_fit_that_goes_on_within_an_epoch_sees_the_rest_of_it_and_the_next(digits):
+    split = (digits[0][:COUNT], digits[1][:COUNT])
+    change = augmenter(complete("strong"))
+    whole = [batch for epoch in epochs(split, 3, change=change) for batch in epoch]
+    first = 4 + 3  # of the second epoch's four batches the last
+    stream = training_batches(split, BATCH, 0, change, first).as_numpy_iterator()
+    for (images, labels), (late_images, late_labels) in zip(
+        whole[first:], islice(stream, 5), strict=True
+    ):
         assert np.array_equal(images, late_images)
         assert np.array_equal(labels, late_labels)
 
