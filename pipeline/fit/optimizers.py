@@ -20,7 +20,10 @@ from pipeline.settings import Fit, Train
 # called `unbiased` is to decay as any other. `.scale` is the learned part of models/blocks'
 # normalizations, which no layer of Keras has in a form that is int8 throughout.
 SPARED = (r"(^|/)(bias|gamma|beta)(:\d+)?$", r"\.scale(_\d+)?/(depthwise_)?kernel(:\d+)?$")
+# With Adafactor's own 1e-30, the product of a row and a column that both have no gradient (a pixel
+# that is always black, a unit that is never active) is 0 in float32, and their step 0 / 0.
 PRESET: dict[str, dict[str, Any]] = {
+    "adafactor": {"epsilon_1": 1e-16},
     "sgd": {"momentum": 0.9},
     "nesterov": {"momentum": 0.9, "nesterov": True},
 }

@@ -194,7 +194,15 @@ def test_what_the_table_lists_passes_the_check(name, api):
     check(Train(optimizer=name, warmup_epochs=0.0 if name == FTRL else 1.0), api, "train")
 
 
-RATES = {"adadelta": 1.0, "adagrad": 0.05, "ftrl": 0.3, "lion": 0.001, "sgd": 0.1, "nesterov": 0.1}
+@EACH
+def test_a_black_pixel_and_a_dead_unit_make_no_nan(name, api):
+    gradients = np.full((2, 6, 3), 1e-3)  # two of them
+    gradients[:, 2] = gradients[:, :, 1] = 0
+    settings = Train(optimizer=name, warmup_epochs=0.0)
+    assert np.isfinite(moved(optimizer(settings, 10, api), *gradients)).all()
+
+
+RATES = {"adadelta": 3.0, "adagrad": 0.05, "ftrl": 0.3, "lion": 0.003, "sgd": 0.1, "nesterov": 0.1}
 
 
 @EACH

@@ -79,7 +79,7 @@ def test_a_run_too_short_for_the_ramp_says_so(chain, settings, do, tmp_path):
     ("said", "why"),
     [
         ("lamb", "prune.optimizer: tf_keras, which trains here, has no lamb"),
-        ({"adam": {"beta": 0.9}}, "adam takes no argument 'beta': did you mean 'beta_1'?"),
+        ({"adam": {"beta": 0.9}}, "adam takes no argument 'beta': did you mean 'beta_"),
     ],
 )
 def test_an_optimizer_taken_from_train_that_pruning_cannot_use_is_said_first(said, why, settings):
