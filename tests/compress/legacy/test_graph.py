@@ -102,7 +102,9 @@ def test_a_network_and_its_twin_give_the_same_bits(body, digits, shake):
     assert twin.count_params() == model.count_params()
 
 
-@pytest.mark.parametrize("body", [plain, residual, nested, shared, operations], ids=str)
+@pytest.mark.parametrize(
+    "body", [plain, residual, nested, shared, operations], ids=lambda body: body.__name__
+)
 def test_the_twin_trains_as_the_model_does(body, digits, shake):
     images, _ = digits
     model = shake(classifier(body, images))
