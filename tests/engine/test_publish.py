@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import publish
 from pipeline.errors import ConfigError, Interrupted
+from pipeline.settings import CHECKPOINTS
 from tests.front_door import SMALL, call, picture_of, ran
 
 LOG = ".history/digits/run.log"
@@ -97,6 +98,24 @@ def test_a_full_disk_is_exit_5_and_earlier_results_stay(small_disk, room):
     done = call("run", *SMALL, "report.max_drop_pp=2.0", artifacts=small_disk)
     assert done.code == 0, done.err
     assert picture_of(small_disk / "digits") != before
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_while_training_is_exit_5_and_the_last_whole_epoch_stays(small_disk):
+    words = ("run", *SMALL, "train.epochs=40", "build.width=32", "--until", "train")
+    free = os.statvfs(small_disk)
+    with (small_disk / "ballast").open("wb") as ballast:  # a generation is 1.5 MB
+        ballast.write(bytes(free.f_bavail * free.f_frsize - 4_000_000))
+    done = call(*words, artifacts=small_disk)
+    assert done.code == 5, done.err
+    assert "No space left on device" in done.errors[-1]
+    (kept,) = (small_disk / ".cache" / "train").glob(f".*/{CHECKPOINTS}")
+    assert [path.name for path in kept.iterdir()], "what was saved before stays"
+    assert all(path.name.startswith("epoch-") for path in kept.iterdir())
+    (small_disk / "ballast").unlink()
+    again = call(*words, artifacts=small_disk)
+    assert again.code == 0, again.err
+    assert "going on after " in again.err
 
 
 def test_artifacts_that_cannot_be_written_are_exit_5(small_disk):

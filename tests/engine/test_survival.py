@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.graph import STAGES
 from pipeline.guard import locked
+from pipeline.settings import CHECKPOINTS, LOGS
 from tests.front_door import ROOT, SMALL, call, command, picture_of, ran
 
 LONG = "train.epochs=4000"
@@ -28,6 +29,22 @@ def start(*words, artifacts):
 
 def drafts(artifacts):
     return list((artifacts / ".cache").glob("*/.*"))
+
+
+def leaves_only_checkpoints(artifacts):
+    return all(
+        {path.name for path in draft.iterdir()} <= {CHECKPOINTS, LOGS}
+        for draft in drafts(artifacts)
+    )
+
+
+def wait_for_epoch(run, artifacts, epoch):
+    """Wait until so many epochs of a training are saved."""
+    while run.poll() is None:
+        if list((artifacts / ".cache" / "train").glob(f".*/{CHECKPOINTS}/epoch-{epoch:05}-*")):
+            return
+        time.sleep(0.001)
+    pytest.fail(f"epoch {epoch} was never saved: {run.communicate()[1]}")
 
 
 def wait_for_draft(run, artifacts, stage):
@@ -117,10 +134,52 @@ def test_terminated_at_work_it_says_so_and_a_second_run_beside_it_is_refused(cop
     assert run.returncode == 143
     assert err.splitlines()[-1] == "terminated; finished stages are kept, run again to go on"
     assert "Traceback" not in err
-    assert not drafts(copied)
+    assert leaves_only_checkpoints(copied)
     assert picture_of(copied / "digits") == before
     again = call("run", *SMALL, artifacts=copied)
     assert (again.code, ran(again)) == (0, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGTERM, 143, "terminated;"),
+        (signal.SIGINT, 130, "interrupted;"),
+        (signal.SIGKILL, -9, ""),
+    ],
+    ids=str,
+)
+def test_a_training_cut_off_goes_on_where_it_was_and_its_file_is_the_same(
+    number, code, said, copied, tmp_path
+):
+    words = (*SMALL, "train.epochs=30", "train.patience=29", "train.ema=0.9", "build.width=6")
+    until = ("--until", "train")
+    run = start(*words, *until, artifacts=copied)
+    wait_for_epoch(run, copied, 3)
+    run.send_signal(number)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == code, err
+    if said:
+        assert "  saved after " in err
+        assert err.splitlines()[-1].startswith(said)
+        assert leaves_only_checkpoints(copied)
+    again = call("run", *words, *until, artifacts=copied)
+    assert (again.code, ran(again)) == (0, ["train"]), again.err
+    assert "going on after " in again.err
+    assert not drafts(copied)
+    whole = call("run", *words, *until, artifacts=tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    found, expected = (newest_training(root) for root in (copied, tmp_path / "whole"))
+    assert found["metrics"].pop("resumed_from_epoch") >= 3
+    assert expected["metrics"].pop("resumed_from_epoch") is None
+    assert found["metrics"] == expected["metrics"]
+    assert found["digest"] == expected["digest"]
+
+
+def newest_training(artifacts):
+    manifests = (artifacts / ".cache" / "train").glob("*/manifest.json")
+    return json.loads(max(manifests, key=lambda path: path.stat().st_mtime).read_text())
 
 
 def test_interrupted_while_the_converter_calls_back_it_stops_and_blames_no_variant(copied):

@@ -1,7 +1,10 @@
 import io
 import math
+import re
+from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tf_keras
 from rich.console import Console
@@ -10,7 +13,9 @@ from rich.progress import Progress
 from pipeline.errors import TrainingError
 from pipeline.fit import loop
 from pipeline.fit.callbacks import BestWeights, make
+from pipeline.fit.files import load_model
 from pipeline.settings import Train
+from tests.keras_accuracy import accuracy
 
 NAN = math.nan
 
@@ -115,6 +120,38 @@ def test_the_epoch_and_rate_named_are_those_of_the_step_that_diverged(task, netw
     half = 0.01 * (1 + math.cos(math.pi * 3 / 4)) / 2  # three of the four steps are done
     with pytest.raises(TrainingError, match=rf"nan in epoch 3 at learning rate {half:.3g};"):
         loop.fit(network(keras), task, settings, callbacks=[Explode()])
+
+
+def test_the_best_weights_before_a_fit_diverged_are_kept_and_the_error_says_where(
+    task, network, tmp_path
+):
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.before = self.model.get_weights()
+                self.model.layers[-1].bias.assign([NAN] * 10)
+
+    explode = Explode()
+    settings = Train(epochs=4, warmup_epochs=0.0, learning_rate=0.01, batch=384)
+    with pytest.raises(TrainingError) as caught:
+        loop.fit(network(keras), task, settings, callbacks=[explode], out=tmp_path)
+    found = re.search(
+        r"the best so far, epoch (\d) with ([\d.]+) .*kept as (.*)$", str(caught.value)
+    )
+    kept = load_model(Path(found[3]))
+    assert found[1] in {"1", "2"}
+    assert accuracy(kept, task.validation) == pytest.approx(float(found[2]), abs=1e-4)
+    if found[1] == "2":
+        for one, other in zip(kept.get_weights(), explode.before, strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_a_batch_larger_than_the_split_is_all_of_it_and_said(shorter, network, capsys):
+    settings = Train(epochs=1, warmup_epochs=0.0, batch=500)
+    model = network(keras)
+    loop.fit(model, shorter(100), settings)
+    assert model.optimizer.iterations == 1
+    assert "train.batch: 500 of 100 pictures: all are one batch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate", [0.01, 1e25])
