@@ -37,9 +37,9 @@ class Recorder:
 def epochs_of(best, scores):
     """Run a callback through epochs of (val_accuracy, val_loss); epochs run, and the model."""
     best.model = model = Recorder()
-    for epoch, (accuracy, loss) in enumerate(scores):
+    for epoch, (right, loss) in enumerate(scores):
         model.weights = [epoch]
-        best.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
+        best.on_epoch_end(epoch, {"val_accuracy": right, "val_loss": loss})
         if model.stop_training:
             break
     best.on_train_end()
