@@ -251,6 +251,13 @@ class Train(Fit):
     fine_tune_rate: Positive = Field(
         0.1, description="factor on the learning rate after those, and for fine-tuning stages"
     )
+    freeze: tuple[str, ...] = Field(
+        (), description="patterns of names of layers that do not learn, as in `[conv2d, block_1*]`"
+    )
+    layer_rates: Mapping[str, NotNegative] = Field(
+        {}, description="factors on the learning rate by patterns of names of layers, as in "
+        "`{block_1*: 0.1}`; the last that matches counts"
+    )  # fmt: skip
     ema: Share | None = Field(
         None,
         description="what a step leaves of the weights' moving average, as 0.999; default: none",

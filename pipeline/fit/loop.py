@@ -1,7 +1,7 @@
 """The one training loop: every stage that trains calls `fit`, on Keras 3 or through the mirror."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ from pipeline.fit.checkpoints import Checkpoints
 from pipeline.fit.class_weights import class_weights
 from pipeline.fit.execution import divisor, steps_together
 from pipeline.fit.history import FROZEN
+from pipeline.fit.layers import held, matching, only_the_last, set_rates
 from pipeline.fit.losses import loss, smoothed
 from pipeline.fit.optimizers import optimizer
 from pipeline.fit.plateau import LowerOnPlateau
@@ -110,7 +111,8 @@ def fit(
         progress = make(ShowProgress, api, shown, settings.epochs, pictures, "training", best)
         others = [make(StopOnNaN, api), make(NoteRate, api), *_logging(out, api), progress, resume]
         try:
-            _fit_phases(model, task, settings, api, [*watchers, *others])
+            with held(_held(model, settings)):
+                _fit_phases(model, task, settings, api, [*watchers, *others])
         except TrainingError as error:
             if out is None or best.epoch is None:
                 raise
@@ -119,6 +121,12 @@ def fit(
     return Fitted(
         resume.history, last if best.epoch is None else best.epoch, resume.resumed_from_epoch
     )
+
+
+def _held(model: Any, settings: Fit) -> list[Any]:
+    """The layers that the settings keep as they are."""
+    patterns = settings.freeze if isinstance(settings, Train) else ()
+    return [layer for pattern in patterns for layer in matching(model, pattern, "train.freeze")]
 
 
 def _remembering(settings: Fit, api: ModuleType) -> list[Any]:
@@ -148,7 +156,7 @@ def _fit_phases(
         if number >= resume.phase:
             notes = {FROZEN: float(phase.frozen)} if len(phases) > 1 else {}
             resume.begin_phase(number, notes)
-            with frozen(model) if phase.frozen else nullcontext():
+            with only_the_last(model) if phase.frozen else nullcontext():
                 _fit_phase(model, task, settings.during(phase), api, callbacks)
 
 
@@ -177,6 +185,8 @@ def _fit_phase(
         jit_compile=isinstance(settings, Train) and settings.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
+    if isinstance(settings, Train):
+        set_rates(model, settings.layer_rates, "train.layer_rates")
     _run_together(model, batches, per_epoch, settings, resume)
     model.fit(
         batches,
@@ -201,21 +211,3 @@ def _run_together(model: Any, batches: Any, per_epoch: int, settings: Fit, resum
     if together > 1:
         model.steps_per_execution = together
         model.train_function = None  # Keras makes it anew
-
-
-@contextmanager
-def frozen(model: Any) -> Iterator[None]:
-    """Let only the last layer with weights learn for a while; then what could before can again.
-
-    A layer that was made not to learn, as batch normalization of a backbone, is left that way. One
-    that does not learn is in inference mode: its statistics stay as they are.
-    """
-    head = [layer for layer in model.layers if layer.weights][-1]
-    learning = [layer for layer in model.layers if layer.trainable and layer is not head]
-    for layer in learning:
-        layer.trainable = False
-    try:
-        yield
-    finally:
-        for layer in learning:
-            layer.trainable = True

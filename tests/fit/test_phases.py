@@ -7,7 +7,8 @@ import pytest
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.fit import session
-from pipeline.fit.loop import fit, frozen
+from pipeline.fit.layers import only_the_last
+from pipeline.fit.loop import fit
 from pipeline.settings import Train
 
 SETTINGS = {"batch": 32, "learning_rate": 0.01, "warmup_epochs": 0.5}
@@ -105,7 +106,7 @@ def test_what_was_made_not_to_learn_stays_so(network):
     model = network(keras)
     norm = next(x for x in model.layers if isinstance(x, keras.layers.BatchNormalization))
     norm.trainable = False
-    with frozen(model):
+    with only_the_last(model):
         assert [layer.name for layer in model.layers if layer.trainable and layer.weights] == [
             model.layers[-1].name
         ]
