@@ -39,8 +39,8 @@ FUNCTION = re.compile(r"(^|_)(activation|initializer|regularizer|constraint|func
 VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__"})
 
 
-def check(path: str) -> None:
-    """Refuse the option of `file` before Keras is imported.
+def check(path: str, head: str = "keep") -> None:
+    """Refuse the file that `file` is to load before Keras is imported; any `head` goes with it.
 
     Raises:
         ConfigError: there is no such file, or no path is given.

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -18,16 +18,22 @@ from models.weights import check_weights_file
 from pipeline.errors import ConfigError, IntegrityError
 
 NAME = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a scope
-OURS = ("images", "scale", "centre", "standardize")
+OURS = ("images", "probabilities")
 
 
-def file(input_shape: tuple[int, int, int], classes: int, path: str = "") -> keras.Model:
+def file(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    path: str = "",
+    head: Literal["keep", "new"] = "keep",
+) -> keras.Model:
     """A `.keras` file of one's own, of built-in layers; its weights are the initial ones.
 
     Maps what `build.preprocess` gives, or with `own` pixels 0..255, `(B, H, W, C)`, to class
     probabilities `(B, classes)`. One input of that shape, its sides may be open; one output that
     ends in softmax. Models inside it are taken apart into one flat graph, and its output layer is
-    called `probabilities`. The file is loaded from a copy, in safe mode, after a look inside.
+    called `probabilities`; with a `new` head it is one with initial weights, for other classes. The
+    file is loaded from a copy, in safe mode, after a look inside.
 
     Raises:
         ConfigError: its input or output does not fit the pictures; says both shapes.
@@ -35,18 +41,20 @@ def file(input_shape: tuple[int, int, int], classes: int, path: str = "") -> ker
     """
     where = f"build.path: {path}"
     model = _load(place(path), where)
-    _check_ends(model, input_shape, classes, where)
+    _check_ends(model, input_shape, classes if head == "keep" else None, where)
     last = model.outputs[0]._keras_history.operation
     while isinstance(last, keras.Model):
         last = last.outputs[0]._keras_history.operation
+    inner = [layer for layer in model._flatten_layers(include_self=False) if layer is not last]
+    taken = {x.name for x in inner if not isinstance(x, keras.layers.InputLayer)} & {*OURS}
+    if taken:
+        raise ConfigError(f"{where} has a layer called {min(taken)!r}, as one of ours: rename it")
     images = keras.Input(input_shape, name="images")
-    output = laid_over(model, images, {last: _renamed(last, where)})
+    made = _renamed(last, where) if head == "keep" else _new_head(last, classes, where)
+    output = laid_over(model, images, {last: made})
     if tuple(output.shape) != (None, classes):
         raise ConfigError(f"{where} gives {_shown(output.shape)}, {classes} classes are wanted")
     flat = keras.Model(images, output, name="file")
-    taken = {layer.name for layer in flat.layers[1:-1]} & {*OURS, "probabilities"}
-    if taken:
-        raise ConfigError(f"{where} has a layer called {min(taken)!r}, as one of ours: rename it")
     for layer in flat.layers:
         if not NAME.fullmatch(layer.name):
             raise ConfigError(
@@ -80,8 +88,8 @@ def _load(path: Path, where: str) -> keras.Model:
             raise IntegrityError(f"{where} cannot be loaded by Keras: {reason}") from error
 
 
-def _check_ends(model: Any, input_shape: tuple[int, ...], classes: int, where: str) -> None:
-    """Compare the one input and the one output with the pictures and their classes."""
+def _check_ends(model: Any, input_shape: tuple[int, ...], classes: int | None, where: str) -> None:
+    """Compare the one input and the one output with the pictures and their classes, if given."""
     if isinstance(model, keras.Sequential) and not model.built:
         raise ConfigError(
             f"{where} was saved before it had an input: begin it with keras.Input((H, W, C)) and "
@@ -99,10 +107,10 @@ def _check_ends(model: Any, input_shape: tuple[int, ...], classes: int, where: s
             f"{where} takes {_shown(takes)}, the pictures are {_shown((None, *input_shape))}: "
             "set ingest.size and ingest.color as it wants them"
         )
-    if len(gives) != 2 or gives[1] != classes:
+    if classes is not None and (len(gives) != 2 or gives[1] != classes):
         raise ConfigError(
             f"{where} gives {_shown(gives)}, {classes} classes want {_shown((None, classes))}: "
-            "give it an output layer of so many units"
+            "give it an output layer of so many units, or have one made: build.head=new"
         )
 
 
@@ -124,6 +132,16 @@ def _renamed(last: Any, where: str) -> Any:
         twin.build(last.input.shape)
         twin.set_weights(last.get_weights())
     return twin
+
+
+def _new_head(last: Any, classes: int, where: str) -> Any:
+    """Return a dense output layer with initial weights in place of another."""
+    if not isinstance(last, keras.layers.Dense):
+        raise ConfigError(
+            f"{where} ends in {last.name!r} ({type(last).__name__}), and build.head=new replaces a "
+            "dense output layer: save it with one"
+        )
+    return keras.layers.Dense(classes, activation="softmax", name="probabilities")
 
 
 def _shown(shape: tuple[int | None, ...]) -> str:

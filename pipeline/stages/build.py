@@ -93,6 +93,11 @@ def with_preprocessing(core: keras.Model, kind: str, images: Images) -> keras.Mo
     """
     if kind == "own":
         return core
+    brought = {layer.name for layer in core.layers} & {"scale", "centre", "standardize"}
+    if brought:
+        raise ConfigError(
+            f"build.preprocess: the network brings its own, in its layer {min(brought)!r}: set own"
+        )
     pixels = keras.Input(images.shape[1:], name="images")
     if kind == "scale":
         front = keras.layers.Rescaling(1 / 255, name="scale")

@@ -180,13 +180,47 @@ def test_a_layer_named_as_one_of_ours_is_named(saved):
     mine = keras.Sequential(
         [
             layers.Input(SHAPE),
-            layers.Rescaling(1 / 255, name="scale"),
+            layers.Rescaling(1 / 255, name="images"),
             layers.Flatten(),
             layers.Dense(10, "softmax"),
         ]
     )
-    with pytest.raises(ConfigError, match="a layer called 'scale', as one of ours: rename it"):
+    with pytest.raises(ConfigError, match="a layer called 'images', as one of ours: rename it"):
         file(SHAPE, 10, saved(mine))
+
+
+def trained_here(tmp_path):
+    """A network as `train` leaves it, with its preprocessing in front."""
+    session.begin(0)
+    core = MODELS["small_cnn"](SHAPE, 10, width=4)
+    model = with_preprocessing(core, "scale", np.zeros((2, *SHAPE), np.uint8))
+    save_model(model, tmp_path / "model.keras")
+    return model, str(tmp_path / "model.keras")
+
+
+def test_a_model_of_ours_is_gone_on_with_and_brings_its_preprocessing(tmp_path, digits):
+    model, path = trained_here(tmp_path)
+    again = with_preprocessing(file(SHAPE, 10, path), "own", digits[0])
+    pixels = digits[0][:8].astype(np.float32)
+    assert np.array_equal(again.predict(pixels, verbose=0), model.predict(pixels, verbose=0))
+    with pytest.raises(ConfigError, match="brings its own, in its layer 'scale': set own"):
+        with_preprocessing(file(SHAPE, 10, path), "standardize", digits[0])
+
+
+def test_a_new_head_is_for_other_classes_and_the_rest_keeps_its_weights(tmp_path, saved):
+    model, path = trained_here(tmp_path)
+    with pytest.raises(ConfigError, match=r"or have one made: build\.head=new"):
+        file(SHAPE, 3, path)
+    other = file(SHAPE, 3, path, head="new")
+    assert other.output_shape == (None, 3)
+    *kept, kernel, bias = other.get_weights()
+    assert (kernel.shape[-1], bias.tolist()) == (3, [0, 0, 0])
+    for one, two in zip(kept, model.get_weights()[:-2], strict=True):
+        assert np.array_equal(one, two)
+    images = keras.Input(SHAPE)
+    soft = layers.Softmax()(layers.Dense(10)(layers.Flatten()(images)))
+    with pytest.raises(ConfigError, match="replaces a dense output layer"):
+        file(SHAPE, 3, saved(keras.Model(images, soft)), head="new")
 
 
 @keras.saving.register_keras_serializable("mine")
