@@ -1,6 +1,7 @@
 """What the tests share: the digits, a way to call the front door, and one finished small run."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -77,6 +78,21 @@ def digits():
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     return images, bunch.target.astype(np.int64)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--slow-until",
+        type=float,
+        default=math.inf,
+        metavar="SECONDS",
+        help="time since 1970 after which no slow test is begun: it is skipped, and said so",
+    )
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("slow") and time.time() > item.config.getoption("--slow-until"):
+        pytest.skip("out of time: this machine is too slow for all slow tests in one run")
 
 
 def pytest_configure():

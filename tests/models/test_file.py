@@ -367,4 +367,4 @@ def test_it_may_be_given_scaled_pixels_or_raw_ones(saved):
 
 def test_every_layer_it_may_have_is_one_of_keras():
     assert all(issubclass(getattr(layers, name), layers.Layer) for name in LAYERS)
-    assert MODELS.function("file").defaults == {"path": ""}
+    assert MODELS.function("file").defaults == {"path": "", "head": "keep"}
