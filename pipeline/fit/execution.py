@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,22 @@ MOST = 64
 WORTH = 600  # steps in a fit: timing, and tracing several steps as one, cost a second or two
 HEAVY = 1e8  # multiply-accumulates of a batch: certainly no tiny step, so none is timed
 TIMED = 6
+
+
+def run_together(
+    model: Any,
+    batches: Iterable[Any],
+    wanted: int | Literal["auto"],
+    per_epoch: int,
+    epochs: int,
+) -> None:
+    """Have a model compiled for one step a call run as many as are `wanted` and divide an epoch."""
+    if wanted == "auto":
+        wanted = steps_together(model, batches, per_epoch, epochs)
+    together = divisor(per_epoch, wanted)
+    if together > 1:
+        model.steps_per_execution = together
+        model.train_function = None  # Keras makes it anew
 
 
 def steps_together(model: Any, batches: Iterable[Any], per_epoch: int, epochs: int) -> int:

@@ -20,7 +20,7 @@ from pipeline.fit.averaged import Averaged
 from pipeline.fit.callbacks import BestWeights, NoteRate, ShowProgress, StopOnNaN, make
 from pipeline.fit.checkpoints import Checkpoints
 from pipeline.fit.class_weights import class_weights
-from pipeline.fit.execution import divisor, steps_together
+from pipeline.fit.execution import run_together
 from pipeline.fit.history import FROZEN
 from pipeline.fit.layers import held, matching, only_the_last, set_rates
 from pipeline.fit.losses import loss, smoothed
@@ -106,10 +106,17 @@ def fit(
     checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None and api is keras else None
     best = make(BestWeights, api, first_best, settings.patience)
     watchers = [*callbacks, best, *_remembering(settings, api)]
-    resume = make(Resume, api, checkpoints, watchers, settings.seed)
+    curves = None if out is None else out / LOGS
+    resume = make(Resume, api, checkpoints, watchers, settings.seed, curves)
     with bar() as shown, STOP.deferred():  # the bar is taken away also when the fit fails
         progress = make(ShowProgress, api, shown, settings.epochs, pictures, "training", best)
-        others = [make(StopOnNaN, api), make(NoteRate, api), *_logging(out, api), progress, resume]
+        others = [
+            make(StopOnNaN, api),
+            make(NoteRate, api),
+            *_logging(curves, api),
+            progress,
+            resume,
+        ]
         try:
             with held(_held(model, settings)):
                 _fit_phases(model, task, settings, api, [*watchers, *others])
@@ -139,11 +146,9 @@ def _remembering(settings: Fit, api: ModuleType) -> list[Any]:
     return made
 
 
-def _logging(out: Path | None, api: ModuleType) -> list[Any]:
+def _logging(folder: Path | None, api: ModuleType) -> list[Any]:
     """Callbacks that write curves as they come."""
-    if out is None:
-        return []
-    return [api.callbacks.TensorBoard(str(out / LOGS), write_graph=False)]
+    return [] if folder is None else [api.callbacks.TensorBoard(str(folder), write_graph=False)]
 
 
 def _fit_phases(
@@ -187,7 +192,8 @@ def _fit_phase(
     model.optimizer.build(model.trainable_variables)
     if isinstance(settings, Train):
         set_rates(model, settings.layer_rates, "train.layer_rates")
-    _run_together(model, batches, per_epoch, settings, resume)
+    wanted = resume.steps_per_execution or settings.steps_per_execution
+    run_together(model, batches, wanted, per_epoch, settings.epochs)
     model.fit(
         batches,
         initial_epoch=resume.epoch,
@@ -198,16 +204,3 @@ def _fit_phase(
         callbacks=list(callbacks),
         verbose=0,
     )
-
-
-def _run_together(model: Any, batches: Any, per_epoch: int, settings: Fit, resume: Any) -> None:
-    """Settle how many steps one call runs, of a model compiled for one."""
-    together = resume.steps_per_execution
-    if together is None:
-        together = settings.steps_per_execution
-        if together == "auto":
-            together = steps_together(model, batches, per_epoch, settings.epochs)
-        together = divisor(per_epoch, together)
-    if together > 1:
-        model.steps_per_execution = together
-        model.train_function = None  # Keras makes it anew

@@ -7,6 +7,7 @@ it comes from (seed, epoch), and so does the order of the pictures.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.fit import randomness
 from pipeline.fit.attributes import plain_attributes, set_attributes
 from pipeline.fit.checkpoints import Arrays, Checkpoints, Generation
+from pipeline.fit.history import write_history
 from pipeline.progress import say
 from pipeline.stop import STOP
 
@@ -24,17 +26,25 @@ Logs = Mapping[str, float]
 class Resume:
     """The last callback of a fit: saves after each epoch, and restores what it was given.
 
-    `watchers` are the callbacks whose plain attributes are part of a fit's state. A fit of several
-    phases is several calls of Keras' `fit`: `phase` numbers them, `begun` is the first epoch of
-    this one. On SIGTERM or Ctrl-C the batch under way is finished and saved too.
+    `watchers` are the callbacks whose plain attributes are part of a fit's state; in the folder
+    `curves` the history is written as it comes, for people to follow. A fit of several phases is
+    several calls of Keras' `fit`: `phase` numbers them, `begun` is the first epoch of this one. On
+    SIGTERM or Ctrl-C the batch under way is finished and saved too.
     """
 
     model: Any
     params: Mapping[str, Any]
 
-    def __init__(self, checkpoints: Checkpoints | None, watchers: list[Any], seed: int) -> None:
+    def __init__(
+        self,
+        checkpoints: Checkpoints | None,
+        watchers: list[Any],
+        seed: int,
+        curves: Path | None = None,
+    ) -> None:
         super().__init__()
         self._checkpoints, self._watchers, self._seed = checkpoints, watchers, seed
+        self._curves = curves
         self._found = checkpoints.newest() if checkpoints else None
         self.resumed_from_epoch: int | None = None
         self.phase = self.begun = self.epoch = 0
@@ -123,6 +133,9 @@ class Resume:
         """Note the curves, save, and stop where a signal has asked for it."""
         for name, value in {**logs, **self._notes}.items():
             self.history.setdefault(name, []).append(float(value))
+        if self._curves is not None:
+            self._curves.mkdir(exist_ok=True)
+            write_history(self._curves, self.history)
         self.epoch, self.stopped = epoch + 1, bool(self.model.stop_training)
         if self._checkpoints is not None:
             self._save(self.epoch, 0, {})

@@ -11,6 +11,7 @@ from pipeline.data.augmentation import complete
 from pipeline.data.augmentation import write as write_policy
 from pipeline.fit import session
 from pipeline.fit.execution import divisor
+from pipeline.fit.history import read_history
 from pipeline.fit.loop import Task, fit
 from pipeline.settings import Train
 from tests.keras_accuracy import accuracy
@@ -134,12 +135,15 @@ def test_the_rate_of_each_epochs_last_step_is_written_down(task, network):
     assert done.history["learning_rate"] == pytest.approx(expected)
 
 
-def test_tensorboard_finds_both_curves(task, network, tmp_path):
+def test_tensorboard_finds_both_curves_and_a_table_of_them_stands_beside(task, network, tmp_path):
     session.begin(0)
     fit(network(keras), task, Train(**SETTINGS | {"epochs": 1}), out=tmp_path)
     for split in ("train", "validation"):
         (events,) = (tmp_path / "logs" / split).glob("events.out.tfevents.*")
         assert b"epoch_accuracy" in events.read_bytes()
+    assert list(read_history(tmp_path / "logs")) == [
+        *("accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
+    ]
 
 
 def test_a_task_is_read_from_what_ingest_and_augment_left(task, tmp_path):

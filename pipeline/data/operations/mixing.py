@@ -77,9 +77,8 @@ class CutMix(Mix):
             stretches(side, length, uniform(batch, seeds)) for length in (height, width)
         )
         inside = lines[:, :, None] * columns[:, None, :]
-        box = inside[
-            ..., None
-        ]  # of 0 and 1: multiplied, since tf.where is slow where it broadcasts
+        # A box of 0 and 1, to multiply with: tf.where is slow where it broadcasts.
+        box = inside[..., None]
         images = (1.0 - box) * batch.images + box * tf.gather(batch.images, partners)
         area = tf.reduce_mean(inside, axis=(1, 2))
         return Batch(images, shared(batch.targets, partners, area), batch.rows)
