@@ -53,6 +53,7 @@ def test_every_variant_of_a_run_is_measured(report):
 def test_every_figure_of_a_run_stands_where_it_belongs(report):
     places = figures_by_place(Report.model_validate(report))
     assert [figure.file for figure in places.pop("more")] == []
+    assert places.pop("replicas") == [], "there was one run"
     assert all(places.values())
 
 
