@@ -197,6 +197,7 @@ def manifests(artifacts):
     return found
 
 
+@pytest.mark.slow
 def test_one_seed_gives_equal_bytes_alone_or_after_other_stages(finished, tmp_path):
     """`finished` ran in one process; here train ran last in one, and what follows in another."""
     first = call("run", *SMALL, "--until", "train", artifacts=tmp_path)

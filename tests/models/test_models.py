@@ -25,7 +25,8 @@ from pipeline.stages.build import make_core, with_preprocessing
 ROOT = Path(__file__).parent.parent.parent
 APART = {"custom", "backbone", "file"}  # need options: they have tests of their own
 EVERY = pytest.mark.parametrize("name", [name for name in MODELS if name not in APART])
-SIBLINGS = {"vgg13", "vgg16", "vgg19", "resnet34", "resnet50"}  # deeper than one of their paper
+# Deeper than one of their paper, or made of what another is made of.
+SIBLINGS = {"vgg13", "vgg16", "vgg19", "resnet34", "resnet50", "mobilenet_v1"}
 ONE_A_PAPER_FIRST = pytest.mark.parametrize(
     "name",
     [

@@ -103,7 +103,15 @@ def test_an_option_the_network_refuses_is_one_line(settings):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{"width": 20_000}, {"width": 10**12}, {"blocks": 5000}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 20_000},
+        {"width": 10**12},
+        pytest.param({"blocks": 5000}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_a_network_too_large_for_a_file_is_refused_before_it_takes_memory(
     options, chain, settings, do, tmp_path
 ):
