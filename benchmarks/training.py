@@ -1,6 +1,6 @@
 """What the training loop costs beside a bare `model.fit` on the same batches.
 
-    python benchmarks/training.py        a quarter of an hour on two cores
+    python benchmarks/training.py        some minutes on two cores
 
 Two networks: the 95k one on Fashion-MNIST, and a tiny dense one on digits. Both contestants
 compile the same optimizer and loss, see the same batches in the same order, and validate after each
@@ -36,10 +36,10 @@ from pipeline.fit.losses import loss  # noqa: E402
 from pipeline.fit.optimizers import optimizer  # noqa: E402
 from pipeline.settings import Train  # noqa: E402
 
-ROUNDS = 5
+ROUNDS = 3
 CASES = {
     "small_cnn, 94,186 parameters, Fashion-MNIST": (
-        ["ingest.dataset=idx", "ingest.limit=20000", "augment.policy=none"],
+        ["ingest.dataset=idx", "ingest.limit=8000", "augment.policy=none"],
         Train(epochs=2, batch=128, optimizer="nesterov", learning_rate=0.05, warmup_epochs=0.5),
         1.03,
     ),
