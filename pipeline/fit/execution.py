@@ -12,8 +12,8 @@ import numpy as np
 
 from pipeline.fit import randomness
 
-TINY = 0.003  # seconds; a step that takes longer gains nothing to speak of
-CALL = 0.03  # seconds one call is then to take
+TINY = 0.01  # seconds; a step that takes longer gains nothing to speak of
+CALL = 0.2  # seconds one call is then to take
 MOST = 64
 WORTH = 600  # steps in a fit: timing, and tracing several steps as one, cost a second or two
 HEAVY = 1e8  # multiply-accumulates of a batch: certainly no tiny step, so none is timed

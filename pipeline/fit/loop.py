@@ -148,7 +148,12 @@ def _remembering(settings: Fit, api: ModuleType) -> list[Any]:
 
 def _logging(folder: Path | None, api: ModuleType) -> list[Any]:
     """Callbacks that write curves as they come."""
-    return [] if folder is None else [api.callbacks.TensorBoard(str(folder), write_graph=False)]
+    if folder is None:
+        return []
+    board = api.callbacks.TensorBoard
+    if api is keras:  # which words a summary for each batch, though it writes none
+        board = type("TensorBoard", (board,), {"on_train_batch_end": lambda *_: None})
+    return [board(str(folder), write_graph=False)]
 
 
 def _fit_phases(

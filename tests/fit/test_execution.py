@@ -30,7 +30,7 @@ def state(model):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "together"), [(1e-6, execution.MOST), (0.001, 30), (0.0029, 10), (0.0031, 1)]
+    ("seconds", "together"), [(1e-6, execution.MOST), (0.004, 50), (0.0099, 20), (0.011, 1)]
 )
 def test_the_shorter_a_step_the_more_run_together(
     seconds, together, compiled, batches, monkeypatch
@@ -62,7 +62,7 @@ def test_the_weights_are_those_of_steps_run_alone_bit_by_bit(
     together, shorter, network, monkeypatch
 ):
     monkeypatch.setattr(execution, "WORTH", 0)
-    monkeypatch.setattr(execution, "_seconds_a_step", lambda model, batch: 0.005 / 2)
+    monkeypatch.setattr(execution, "_seconds_a_step", lambda model, batch: 0.008)
     found = []
     for count in (1, together):
         session.begin(0)
