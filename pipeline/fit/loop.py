@@ -152,7 +152,7 @@ def _logging(folder: Path | None, api: ModuleType) -> list[Any]:
         return []
     board = api.callbacks.TensorBoard
     if api is keras:  # which words a summary for each batch, though it writes none
-        board = type("TensorBoard", (board,), {"on_train_batch_end": lambda *_: None})
+        board = type("TensorBoard", (board,), {"on_train_batch_end": lambda *_, **__: None})
     return [board(str(folder), write_graph=False)]
 
 
