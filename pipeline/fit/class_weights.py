@@ -6,7 +6,7 @@ from pipeline.data.sources import Labels
 
 
 def class_weights(kind: str, labels: Labels, classes: int) -> dict[int, float] | None:
-    """Weigh classes for `model.fit`: None for `none`; for `balanced`, each class alike in sum.
+    """Weigh classes for the loss: None for `none`; for `balanced`, each class alike in sum.
 
     A class of n_c among n training pictures of c classes weighs n / (c n_c), so pictures weigh 1 on
     average. A class without a picture counts as none, and weighs 1 where it should come up.

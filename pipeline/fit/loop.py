@@ -137,7 +137,7 @@ def _held(model: Any, settings: Fit) -> list[Any]:
 
 
 def _remembering(settings: Fit, api: ModuleType) -> list[Any]:
-    """Callbacks that what they remember makes a part of a fit's state, as the settings ask."""
+    """Callbacks that the settings ask for, and whose memory is a part of a fit's state."""
     made = []
     if isinstance(settings.schedule, Plateau):
         made.append(make(LowerOnPlateau, api, settings.schedule))

@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 
-# Of the states of Keras 3's generators, and of TensorFlow's in tf_keras' layers.
-WORDS = 2
-
 
 def begin_epoch(model: Any, seed: int, epoch: int) -> None:
     """Set everything random that an epoch of training draws on by (seed, epoch) alone.
