@@ -15,6 +15,7 @@ MODELS = LazyTable(
     "model",
     {
         "small_cnn": "models.small_cnn:small_cnn",
+        "pocket_cnn": "models.pocket_cnn:pocket_cnn",
         "mlp": "models.mlp:mlp",
         "deep_mlp": "models.mlp:deep_mlp",
         "simple_cnn": "models.simple_cnn:simple_cnn",

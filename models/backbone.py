@@ -11,6 +11,7 @@ from models.applications import APPLICATIONS, check_pictures
 from models.blocks.normalization import MOMENTUM
 from models.blocks.regularization import drop
 from models.flat import laid_over
+from models.head import ending
 from models.outside import place
 from models.weights import load_weights
 from pipeline.errors import ResourceError
@@ -59,7 +60,7 @@ def backbone(
     x = laid_over(extractor, _prepared(images, APPLICATIONS[network].pixels))
     x = layers.GlobalAveragePooling2D(name="head_pool")(x)
     x = drop(x, dropout)
-    x = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+    x = layers.Dense(classes, activation=ending(), name="probabilities")(x)
     return keras.Model(images, x, name="backbone")
 
 

@@ -13,6 +13,7 @@ import keras
 
 from models.archive import WEIGHTS, inspect
 from models.flat import laid_over
+from models.head import ending
 from models.outside import place
 from models.weights import check_weights_file
 from pipeline.errors import ConfigError, IntegrityError
@@ -31,9 +32,10 @@ def file(
 
     Maps what `build.preprocess` gives, or with `own` pixels 0..255, `(B, H, W, C)`, to class
     probabilities `(B, classes)`. One input of that shape, its sides may be open; one output that
-    ends in softmax. Models inside it are taken apart into one flat graph, and its output layer is
-    called `probabilities`; with a `new` head it is one with initial weights, for other classes. The
-    file is loaded from a copy, in safe mode, after a look inside.
+    ends in softmax, or in sigmoid where pictures may show several classes. Models inside it are
+    taken apart into one flat graph, and its output layer is called `probabilities`; with a `new`
+    head it is one with initial weights, for other classes. The file is loaded from a copy, in safe
+    mode, after a look inside.
 
     Raises:
         ConfigError: its input or output does not fit the pictures; says both shapes.
@@ -116,14 +118,17 @@ def _check_ends(model: Any, input_shape: tuple[int, ...], classes: int | None, w
 
 def _renamed(last: Any, where: str) -> Any:
     """Return the output layer once more, called `probabilities`, with its weights."""
-    softmax = isinstance(last, keras.layers.Softmax) or (
+    wanted = ending()
+    fits = (wanted == "softmax" and isinstance(last, keras.layers.Softmax)) or (
         isinstance(last, keras.layers.Dense | keras.layers.Activation)
-        and last.activation is keras.activations.softmax
+        and last.activation is getattr(keras.activations, wanted)
     )
-    if not softmax:
+    if not fits:
+        several = "a picture may show several classes, and " * (wanted == "sigmoid")
         raise ConfigError(
-            f"{where} does not end in softmax but in {last.name!r} ({type(last).__name__}): give "
-            'its output layer activation="softmax" and save it again'
+            f"{several}{where} does not end in {wanted} but in {last.name!r} "
+            f'({type(last).__name__}): give its output layer activation="{wanted}" and save it '
+            f"again{', or set build.head=new' * (wanted == 'sigmoid')}"
         )
     if getattr(last, "axis", -1) not in {-1, 1}:  # those of a whole batch would be mixed
         raise ConfigError(f"{where} ends in a softmax over axis {last.axis}: it has to be -1")
@@ -141,7 +146,7 @@ def _new_head(last: Any, classes: int, where: str) -> Any:
             f"{where} ends in {last.name!r} ({type(last).__name__}), and build.head=new replaces a "
             "dense output layer: save it with one"
         )
-    return keras.layers.Dense(classes, activation="softmax", name="probabilities")
+    return keras.layers.Dense(classes, activation=ending(), name="probabilities")
 
 
 def _shown(shape: tuple[int | None, ...]) -> str:

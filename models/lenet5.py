@@ -5,6 +5,8 @@ from typing import Literal
 import keras
 from keras import layers
 
+from models.head import ending
+
 
 def lenet5(
     input_shape: tuple[int, int, int],
@@ -32,5 +34,5 @@ def lenet5(
     x = layers.Flatten()(x)
     x = layers.Dense(120, activation=activation)(x)
     x = layers.Dense(84, activation=activation)(x)
-    probabilities = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+    probabilities = layers.Dense(classes, activation=ending(), name="probabilities")(x)
     return keras.Model(images, probabilities, name="lenet5")

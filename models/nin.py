@@ -8,6 +8,7 @@ from keras import layers
 from models.blocks.convolution import convolve
 from models.blocks.regularization import drop
 from models.blocks.size import narrowed, wants_small_stem
+from models.head import ending
 
 
 def nin(
@@ -40,7 +41,7 @@ def nin(
     x = convolve(x, classes, 1, normalization=normalization)
     x = convolve(x, classes, 1, normalization="none", activation="none")
     x = layers.GlobalAveragePooling2D()(x)
-    probabilities = layers.Activation("softmax", name="probabilities")(x)
+    probabilities = layers.Activation(ending(), name="probabilities")(x)
     return keras.Model(images, probabilities, name="nin")
 
 

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from models.head import ending
+
 
 def small_cnn(
     input_shape: tuple[int, int, int], classes: int, width: int = 32, blocks: int = 3
@@ -23,5 +25,5 @@ def small_cnn(
         x = layers.ReLU()(x)
         x = layers.MaxPooling2D(padding="same")(x)
     x = layers.GlobalAveragePooling2D()(x)
-    probabilities = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+    probabilities = layers.Dense(classes, activation=ending(), name="probabilities")(x)
     return keras.Model(images, probabilities, name="small_cnn")

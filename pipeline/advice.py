@@ -33,7 +33,7 @@ def advise(look: Look, path: str, dataset: str, reason: str) -> Advice:
     taken = ingest_lines(look, path, dataset, reason)
     size, color = (next(line.value for line in taken if line.key == key) for key in WANTED)
     kept = prod(1 - line.value for line in taken if line.key in SPLITS)
-    pictures = max(1, round(int(look.pool.sum()) * kept))
+    pictures = max(1, round(look.to_train * kept))
     height, width = (size, size) if isinstance(size, int) else size
     gray = color == "gray"
     train = _train(look, pictures, height * width)

@@ -50,7 +50,7 @@ def _size(look: Look) -> Line:
     most = next(
         size
         for pictures, size in ((4_000, 128), (40_000, 96), (np.inf, 64))
-        if look.pool.sum() <= pictures
+        if look.to_train <= pictures
     )
     short = int(np.median(sizes.min(axis=1)))
     wide, high = (int(side) for side in np.median(sizes, axis=0))
@@ -58,8 +58,7 @@ def _size(look: Look) -> Line:
     return Line(
         "size",
         max(8, short) if short < 16 else min(most, short // 16 * 16),
-        f"{seen}; {most} is as much as two cores learn in minutes from {look.pool.sum():,} "
-        f"pictures",
+        f"{seen}; {most} is as much as two cores learn in minutes from {look.to_train:,} pictures",
     )
 
 
@@ -121,7 +120,7 @@ def _exceptions(look: Look, dataset: str) -> list[Line]:
             " keeps one of each with"
         )
         lines.append(Line("duplicates", "drop", why, active=bool(across)))
-    if look.pool.sum() > MANY:
-        why = f"a first run on a part of {look.pool.sum():,} pictures takes less time"
+    if look.to_train > MANY:
+        why = f"a first run on a part of {look.to_train:,} pictures takes less time"
         lines.append(Line("limit", 5_000, why, active=False))
     return lines

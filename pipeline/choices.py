@@ -138,7 +138,8 @@ class Focal(Choice):
 
     name: Literal["focal"] = "focal"
     gamma: NotNegative = Field(2.0, description="how much less; 0 is cross-entropy times alpha")
-    alpha: Positive = Field(0.25, description="factor on all of it; class_weights weighs classes")
+    alpha: Positive = Field(0.25, description="factor on all of it; of several "
+                            "labels a picture on those shown, 1 - alpha on others")  # fmt: skip
 
 
 class MeanSquaredError(Choice):

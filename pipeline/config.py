@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -23,6 +23,8 @@ from pipeline.settings import (
     Augment,
     Benchmark,
     Build,
+    Distill,
+    Ensemble,
     Evaluate,
     Export,
     Fit,
@@ -33,6 +35,7 @@ from pipeline.settings import (
     Section,
     Seed,
     Train,
+    Transform,
 )
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
@@ -54,6 +57,8 @@ class Config(BaseModel):
     build: Build = Build()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    ensemble: Ensemble = Ensemble()
+    distill: Distill = Distill()
     prune: Prune = Prune()
     quantize: Quantize = Quantize()
     export: Export = Export()
@@ -129,7 +134,8 @@ class Config(BaseModel):
                 "build.model=backbone with build.weights"
             )
         for name in ("train", *TRANSFORMS):
-            _check_optimizer(name, getattr(self, name))
+            if isinstance(section := getattr(self, name), Fit):
+                _check_optimizer(name, section)
         policy = self.augment.policy
         if isinstance(policy, str):
             if policy not in POLICIES:
@@ -154,7 +160,8 @@ class Config(BaseModel):
         A step's settings are all it depends on besides its inputs' files: defaults are filled in,
         what a section inherits is copied, presets applied, the seed and the format set.
         """
-        steps = unfold(self.variants, self._replicas, "fold" if self.folds else "seed")
+        by: Literal["seed", "fold"] = "fold" if self.folds else "seed"
+        steps = unfold(self.variants, self._replicas, by, self.ensemble.preset)
         return {step.id: (step, self._settings(step)) for step in steps}
 
     def recipe(self) -> dict[str, Any]:
@@ -170,7 +177,7 @@ class Config(BaseModel):
         plain["build"] = self._build_options() | plain["build"]
         plain["build"]["preprocess"] = self._preprocess()
         for name in TRANSFORMS:
-            section: Prune = getattr(self, name)
+            section: Transform = getattr(self, name)
             inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
             plain[name] = inherited | {"presets": plain[name]["presets"]}
         return {key: _writable(value) for key, value in plain.items()}
@@ -201,8 +208,12 @@ class Config(BaseModel):
             given |= {"folds": self.folds, "fold": fold}
         if step.stage == "benchmark" and step.replica > 1:
             section, given = Benchmark(), given | {"rounds": 0}
-        if step.stage in TRANSFORMS:
-            section = cast(Prune, section).preset(step.preset).inherit(self.train)
+        if isinstance(section, Transform):
+            section = section.preset(step.preset).inherit(self.train)
+        if step.member is not None:
+            given["seed"] = (seed + step.member * MOST_REPLICAS) % SEEDS
+            if step.stage == "train":
+                section = _member(self.ensemble.preset(step.preset), self.train, step.member)
         if isinstance(section, Fit):
             _check_optimizer(step.stage, section)
             _check_schedule(step.stage, section)
@@ -218,6 +229,15 @@ class Config(BaseModel):
             seen = [{"seed": seed, "fold": fold} for seed, fold in varied]
             given["replicas"] = tuple(seen) if len(seen) > 1 else ()
         return section.model_copy(update=given)
+
+
+def _member(ensemble: Ensemble, train: Train, number: int) -> Train:
+    try:
+        return ensemble.of_train(train, number)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        reason = problem.get("ctx", {}).get("error", problem["msg"])
+        raise ConfigError(f"ensemble: a member's training: {reason}") from error
 
 
 def _check_optimizer(stage: str, section: Fit) -> None:
@@ -238,6 +258,8 @@ def _check_schedule(stage: str, section: Fit) -> None:
 _GIVEN = {
     "seed": "it is `seed` at the top",
     "format": "it is the last word of a variant, as in `variants: [int8]`",
+    "draw": "it is `ensemble.method`",
+    "shrinkage": "it is `ensemble.shrinkage`",
     "config": "the run fills it in",
     "problems": "the run fills it in",
     "replicas": "it is `repeat` or `folds` at the top",

@@ -106,7 +106,7 @@ def _lines(draft: Draft, name: str, path: str) -> Iterator[str]:
 
 def _opening(draft: Draft, name: str, minutes: float) -> Iterator[str]:
     seen = draft.look
-    classes = f"{len(seen.classes)} classes"
+    classes = f"{len(seen.classes)} classes" + ", none, one or several a picture" * seen.multi_label
     yield from _comment(f"{name}: {seen.pictures:,} pictures in {classes}, as `init` found them.")
     yield from ("#", f"#   {_on_one_line(draft.command)}", "#")
     given = f" Given splits: {', '.join(seen.given)}." if seen.given else ""

@@ -1,12 +1,14 @@
 """The table of stages, and how the variants of a recipe unfold it into steps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
-from pipeline.settings import REFERENCE, nth
+from pipeline.settings import REFERENCE, Ensemble, nth
+
+Ensembles = Callable[[str | None], Ensemble]  # the settings of an ensemble by its preset
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ STAGES = (
         begin=KERAS,
     ),
     Stage("evaluate", needs=("ingest", "train"), begin=KERAS, per="run"),
+    Stage("ensemble", needs=("ingest", "augment", "members"), begin=KERAS),
+    Stage("distill", needs=("ingest", "augment", "build", "train", "candidate"), begin=KERAS),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
     Stage("export", needs=("ingest", "train", "files"), begin=KERAS, per="run"),
@@ -50,7 +54,7 @@ STAGES = (
     Stage("report", needs=("everything",), per="run"),
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
-TRANSFORMS = ("prune",)
+TRANSFORMS = ("ensemble", "distill", "prune")
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
@@ -75,7 +79,8 @@ class Step:
     """A stage instance: its place in the run, and the steps it reads by the role they play.
 
     `path` is the part of a variant reached here, "" on the trunk; `preset` the part of the
-    section it takes; `spared` the ids of inputs that it can do without.
+    section it takes; `spared` the ids of inputs that it can do without. `member` numbers the
+    networks of an ensemble, from 1: each is a training of its own.
     """
 
     stage: str
@@ -84,12 +89,13 @@ class Step:
     inputs: Mapping[str, str] = field(default_factory=dict)
     replica: int = 1
     spared: frozenset[str] = frozenset()
+    member: int | None = None
 
     @property
     def id(self) -> str:
-        """Name of this step within a run: `train#2`, `prune(prune.hard)`, `quantize(int8)`."""
-        name = f"{self.stage}({self.path})" if self.path else self.stage
-        return nth(name, self.replica)
+        """Name of this step within a run: `train#2`, `prune(prune.hard)`, `train(ensemble/2)`."""
+        path = self.path if self.member is None else f"{self.path}/{self.member}"
+        return nth(f"{self.stage}({path})" if path else self.stage, self.replica)
 
     @property
     def ending(self) -> str:
@@ -119,24 +125,76 @@ class Variant:
         if len(set(stages)) < len(stages):
             raise ConfigError(f"variants: {self.name!r}: the same transform twice")
 
-    def steps(self, replica: Replica) -> Iterator[Step]:
+    def steps(self, replica: Replica, ensembles: Ensembles) -> Iterator[Step]:
         """Unfold the path; a prefix shared with another variant gives an equal step."""
         words = self.name.split("+")
         candidate = replica.named("train")
         for number, word in enumerate(words, 1):
             path = "+".join(words[:number])
             stage, _, preset = word.partition(".") if number < len(words) else ("quantize", "", "")
-            needs = BY_NAME[stage].needs
-            roles = {
-                need: candidate if need == "candidate" else replica.named(need) for need in needs
-            }
-            step = Step(stage, path, preset or None, roles, replica.number)
+            members: dict[str, str] = {}
+            if stage == "ensemble":
+                ensemble = ensembles(preset or None)
+                if ensemble.start != "candidate" and number > 1:
+                    raise ConfigError(
+                        f"variants: {self.name!r}: {word} begins anew, which leaves "
+                        f"{words[number - 2]} without effect; set ensemble.start=candidate"
+                    )
+                trunk = Step("ensemble", path, preset or None, {"candidate": candidate})
+                for step in _members(ensemble, trunk, replica):
+                    if step.stage == "train":
+                        members[f"member/{step.member or 1}"] = step.id
+                    if step.member is not None:
+                        yield step
+            roles = {"candidate": candidate} | members
+            step = Step(stage, path, preset or None, _chosen(stage, roles, replica), replica.number)
             candidate = step.id
             yield step
 
 
+def _chosen(stage: str, branch: Mapping[str, str], replica: Replica) -> dict[str, str]:
+    """The inputs of a transform or an ending: from its branch, and from the trunk."""
+    roles: dict[str, str] = {}
+    for need in BY_NAME[stage].needs:
+        if need == "members":
+            roles |= {role: step for role, step in branch.items() if role.startswith("member/")}
+        else:
+            roles[need] = branch[need] if need == "candidate" else replica.named(need)
+    return roles
+
+
+def _members(ensemble: Ensemble, at: Step, replica: Replica) -> Iterator[Step]:
+    """The trainings of an ensemble `at` a place of a path, and what they begin from.
+
+    The trunk's own training is one of them where it would be the same. Each member of a boosted
+    ensemble reads those before it.
+    """
+    before: dict[str, str] = {}
+    for number in range(1, ensemble.members + 1):
+        roles = {need: replica.named(need) for need in BY_NAME["train"].needs}
+        place = (at.path, at.preset)
+        if number == 1 and ensemble.first_is_trained:
+            step = Step("train", inputs=roles, replica=replica.number)
+        else:
+            if ensemble.start == "fresh":
+                needs = {need: replica.named(need) for need in BY_NAME["build"].needs}
+                built = Step("build", *place, needs, replica.number, member=number)
+                yield built
+                roles["build"] = built.id
+            elif ensemble.start == "candidate":
+                roles["build"] = at.inputs["candidate"]
+            if ensemble.method == "boosting":
+                roles |= before
+            step = Step("train", *place, roles, replica.number, member=number)
+        before[f"member/{number}"] = step.id
+        yield step
+
+
 def unfold(
-    variants: Sequence[str], replicas: int = 1, by: Literal["seed", "fold"] = "seed"
+    variants: Sequence[str],
+    replicas: int = 1,
+    by: Literal["seed", "fold"] = "seed",
+    ensembles: Ensembles = lambda preset: Ensemble(),
 ) -> tuple[Step, ...]:
     """List every step of a run in an order in which it can be done, stage by stage.
 
@@ -147,7 +205,7 @@ def unfold(
     branches: dict[str, Step] = {}
     for replica in runs:
         for name in variants:
-            branches |= {step.id: step for step in Variant(name).steps(replica)}
+            branches |= {step.id: step for step in Variant(name).steps(replica, ensembles)}
     steps: list[Step] = []
     for stage in STAGES:
         if stage.name in TRANSFORMS:

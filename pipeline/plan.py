@@ -53,10 +53,17 @@ class Plan:
         self.steps = tuple(step for step, _ in self.resolved.values())
 
     def until(self, stage: str | None) -> tuple[Step, ...]:
-        """The steps up to the last one of a stage; all of them for None."""
+        """The steps up to the last one of a stage; all of them for None.
+
+        Members of an ensemble are trained on the way to it, and are no end of their stage.
+        """
         if stage is None:
             return self.steps
-        last = max(number for number, step in enumerate(self.steps) if step.stage == stage)
+        last = max(
+            number
+            for number, step in enumerate(self.steps)
+            if step.stage == stage and step.member is None
+        )
         return self.steps[: last + 1]
 
     def require(self, stage: str) -> None:

@@ -25,7 +25,8 @@ What the list `build.layers` of the network `custom` may hold, printed by `pytho
 show layers`. An item is a word (`max_pool`), a word with its main argument (`max_pool: 3`), or a
 word with several (`max_pool: {size: 3, stride: 2}`). A layer continues the one before unless `from`
 names another; `images` is the input. The list ends before the classifier: a dense layer with
-softmax is put behind it, and global average pooling in between where it ends in feature maps.
+softmax, or sigmoid where a picture may show several classes, is put behind it, and global average
+pooling in between where it ends in feature maps.
 
 ```yaml
 build:

@@ -81,6 +81,31 @@ def test_the_default_recipe_reads_digits_well(pix2pocket, tmp_path):
     assert found["int8"]["drop_pp"] <= 0.6
 
 
+@pytest.mark.slow
+def test_several_labels_a_picture_go_the_whole_way(pix2pocket, tmp_path):
+    small = ("train.epochs=12", "prune.epochs=6", "benchmark.rounds=2", "benchmark.runs=5")
+    done = pix2pocket("run", "configs/multilabel.yaml", *small, artifacts=tmp_path, timeout=900)
+    assert done.code == 0, done.err
+    assert "exact match" in done.out
+    folder = tmp_path / "multilabel"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["dataset"]["multi_label"] is True
+    scores = report["evaluation"]
+    assert scores["mean_average_precision"] > 0.85
+    assert 0.6 < scores["accuracy"] <= 1 - scores["hamming_loss"]
+    found = rows(report)
+    assert all(row["status"] == "ok" for row in found.values())
+    assert found["float32"]["accuracy"] == pytest.approx(scores["accuracy"], abs=0.006)
+    assert found["int8"]["agreement"] > 0.9
+    assert found["int8"]["ops"]["float32"] == found["int8"]["ops"]["other"] == 0
+    places = figures_by_place(Report.model_validate(report))
+    assert [figure.file for figure in places["classes"]] == ["class_scores.png"]
+    assert places["more"] == []
+    page = (folder / "report.html").read_text()
+    assert "exact match" in page
+    assert "a picture may show none, one or several" in page
+
+
 @pytest.mark.fashion
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not there")
 def test_fashion_mnist_in_part_goes_the_whole_way(pix2pocket, tmp_path):

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from models.head import ending
+
 SMALL = 64  # pixels; under this side the stem of an ImageNet network leaves too little to look at
 WIDEST = 16
 
@@ -31,5 +33,5 @@ def wants_small_stem(stem: str, input_shape: tuple[int, int, int], below: int = 
 
 def classified(images: Any, features: Any, classes: int, name: str) -> keras.Model:
     """Close a network: features `(B, F)` through one dense layer to probabilities."""
-    probabilities = layers.Dense(classes, activation="softmax", name="probabilities")(features)
+    probabilities = layers.Dense(classes, activation=ending(), name="probabilities")(features)
     return keras.Model(images, probabilities, name=name)

@@ -25,9 +25,10 @@ def custom(
     Each item is a word, a word with its main argument, or a word with several, as
     `show layers` lists them. A layer continues the one before unless it says `from: NAME`; `add`,
     `multiply` and `concatenate` join the layers that `of` names; `images` is the input. The list
-    ends before the classifier: a dense layer and softmax, `probabilities`, are put behind it, and
-    global average pooling in between where the list ends in feature maps. In Keras a layer is
-    called by its number and name, `3.left`, or by its number and kind, `3.conv`.
+    ends before the classifier: a dense layer and softmax (sigmoid where a picture may show several
+    classes), `probabilities`, are put behind it, and global average pooling in between where the
+    list ends in feature maps. In Keras a layer is called by its number and name, `3.left`, or by
+    its number and kind, `3.conv`.
 
     Raises:
         ValueError: naming the layer that is wrong, or does not fit pictures of `input_shape`.

@@ -11,6 +11,7 @@ DATASETS = LazyTable(
     "dataset",
     {
         "digits": "pipeline.data.sources.digits:Digits",
+        "digit_pages": "pipeline.data.sources.digit_pages:DigitPages",
         "idx": "pipeline.data.sources.idx:Idx",
         "folder": "pipeline.data.sources.folder:Folder",
         "table": "pipeline.data.sources.table:Table",

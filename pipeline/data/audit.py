@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.collection import Collection
 from pipeline.data.likeness import RMS, Near
+from pipeline.data.several import named, showing
 from pipeline.data.sources import SPLITS, Remark
 from pipeline.data.splits import Parts
 from pipeline.settings import AUDIT
@@ -40,7 +41,7 @@ def classes(collection: Collection, parts: Parts, names: Sequence[str]) -> list[
     labels, brightness = collection.labels, collection.brightness
     rows = []
     for number, name in enumerate(names):
-        inside = (labels == number) & (parts >= 0)
+        inside = showing(labels, number) & (parts >= 0)
         counts = np.bincount(parts[inside], minlength=len(SPLITS)).tolist()
         rows.append(
             {
@@ -51,6 +52,13 @@ def classes(collection: Collection, parts: Parts, names: Sequence[str]) -> list[
             }
         )
     return rows
+
+
+def labels_per_picture(collection: Collection, parts: Parts) -> list[int]:
+    """How many pictures show no class, one, two and so on, for labels `(N, classes)`."""
+    shown = collection.labels[parts >= 0].sum(axis=1, dtype=np.int64)
+    counts: list[int] = np.bincount(shown).tolist()
+    return counts
 
 
 def imbalance(rows: Sequence[dict[str, Any]]) -> float:
@@ -82,7 +90,7 @@ def conflicts(
     return [
         {
             "where": [collection.where[row] for row in group],
-            "labels": [names[labels[row]] for row in group],
+            "labels": [named(labels[row], names) for row in group],
         }
         for group in groups
     ]

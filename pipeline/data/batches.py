@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from pipeline.data.augmentation import Augmenter
 from pipeline.data.mapped import Rows, where_they_lie
@@ -13,6 +14,7 @@ from pipeline.data.sources import Images, Labels
 
 PARALLEL = 2  # batches made at once; which are made, and their order, does not depend on it
 Tensors = tuple[tf.Tensor, ...]
+Numbers = NDArray[np.int64]
 FOREVER = np.iinfo(np.int64).max
 LARGE = 256 << 20  # bytes of pictures; fewer stay in the system's page cache by themselves
 AHEAD = 32 << 20  # bytes of pictures asked for at once, where they are so many
@@ -27,13 +29,16 @@ def training_batches(
     first: int = 0,
     *,
     classes: int | None = None,
-    weights: Mapping[int, float] | None = None,
+    drawn: Numbers | None = None,
 ) -> tf.data.Dataset:
     """Yield `(images (B, H, W, C) float32 0..255, labels (B,) int64)`, epoch after epoch, forever.
 
     With `classes`, labels come as targets: float32 `(B, classes)`, 1 for what a picture shows, or
-    shares of what a mixed one shows. With `weights` too, one a class, a third element says what
-    each picture weighs in the loss, `(B,)` float32: the shares' mean of its classes' weights.
+    shares of what a mixed one shows; labels of several classes a picture, uint8 `(N, classes)`, are
+    targets but for their type.
+
+    `drawn` says which pictures an epoch is made of, where it is not each of them once: `(n,)`
+    int64, numbers of pictures, any of them several times.
 
     `first` is the batch to begin with, counted from 0 through all epochs; none before it is made.
     Each epoch is its own permutation of the split, by (seed, epoch), and its last batch may be
@@ -41,16 +46,15 @@ def training_batches(
     file a batch at a time, so the split may be larger than memory: then the system is asked for a
     stretch of batches while the one before it is used.
     """
-    if weights is not None and classes is None:
-        raise TypeError("weights of classes are for targets: ask for batches with `classes`")
-    by_class = None if weights is None else [weights[number] for number in range(classes or 0)]
     images, labels = split
-    count = len(labels)
+    count = len(labels) if drawn is None else len(drawn)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count, dtype=tf.int64), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
         )
+        if drawn is not None:
+            order = tf.gather(tf.constant(drawn, tf.int64), order)
         # Cut by datasets alone: a function called for each batch shows where batches are small.
         whole = count // batch * batch
         rows = tf.data.Dataset.from_tensor_slices(tf.reshape(order[:whole], (-1, batch)))
@@ -66,15 +70,26 @@ def training_batches(
         pictures = tf.cast(tf.gather(pixels, rows), tf.float32)
         targets = as_targets(tf.gather(labels, rows), classes)
         changed = change(Batch(pictures, targets, rows), key)
-        if by_class is None:
-            return changed.images, changed.targets
-        return changed.images, changed.targets, tf.linalg.matvec(changed.targets, by_class)
+        return changed.images, changed.targets
 
     epoch, passed = divmod(first, steps(count, batch))
     chosen = tf.data.Dataset.range(epoch, FOREVER).flat_map(one_epoch).skip(passed)
     if images.nbytes >= LARGE:
         chosen = _asked_for(chosen, images, batch)
     return _settled(chosen.map(make, PARALLEL).prefetch(4))
+
+
+def weighed(batches: tf.data.Dataset, weights: Mapping[int, float] | None) -> tf.data.Dataset:
+    """Add to images and targets what each picture weighs in the loss, `(B,)` float32.
+
+    The mean of `weights`, one a class, by the shares of classes in its target. None adds nothing.
+    """
+    if weights is None:
+        return batches
+    by_class = [weights[number] for number in range(len(weights))]
+    return batches.map(
+        lambda images, targets: (images, targets, tf.linalg.matvec(targets, by_class))
+    )
 
 
 def _asked_for(chosen: tf.data.Dataset, images: Images, batch: int) -> tf.data.Dataset:
@@ -109,10 +124,10 @@ def plain_batches(
         return images[first : first + batch], labels[first : first + batch]
 
     def make(number: tf.Tensor) -> Tensors:
-        kinds = (tf.uint8, tf.int64)
+        kinds = (tf.uint8, labels.dtype)
         pixels, targets = tf.numpy_function(cut, [number * batch], kinds, stateful=False)
         pixels.set_shape((None, *images.shape[1:]))
-        targets.set_shape((None,))
+        targets.set_shape((None, *labels.shape[1:]))
         return tf.cast(pixels, tf.float32), as_targets(targets, classes)
 
     numbers = tf.data.Dataset.range(steps(len(labels), batch))
@@ -120,8 +135,14 @@ def plain_batches(
 
 
 def as_targets(labels: tf.Tensor, classes: int | None) -> tf.Tensor:
-    """Make `labels` `(B,)` one-hot float32 `(B, classes)`; leave them for None."""
-    return labels if classes is None else tf.one_hot(labels, classes, dtype=tf.float32)
+    """Make `labels` `(B,)` one-hot float32 `(B, classes)`; leave them for None.
+
+    Those of several classes a picture, `(B, classes)` already, become float32.
+    """
+    if classes is None:
+        return labels
+    several = labels.shape.rank == 2
+    return tf.cast(labels, tf.float32) if several else tf.one_hot(labels, classes, dtype=tf.float32)
 
 
 def _settled(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.decoding import THUMBNAIL, Decoded
-from pipeline.data.sources import SPLITS, Found, Images
+from pipeline.data.sources import SPLITS, Found, Images, Label, Labels
 from pipeline.data.splits import UNSAID
 from pipeline.errors import DataError
 
@@ -25,7 +25,10 @@ class Collection:
     file would count as memory in use.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, several: int | None = None) -> None:
+        """Begin an empty one; `several` is the number of classes where a picture may show some."""
+        self._several = several
+        self._flags = bytearray()
         self._pixels = _Rows(folder / "pixels.tmp")
         self._thumbnails = _Rows(folder / "thumbnails.tmp")
         self._digests = bytearray()
@@ -56,12 +59,21 @@ class Collection:
         self._pixels.append(decoded.pixels.tobytes())
         self._thumbnails.append(decoded.thumbnail.tobytes())
         self._digests += decoded.digest
-        self._labels.append(found.label)
+        self._add_label(found.label)
         self._given.append(UNSAID if found.split is None else SPLITS.index(found.split))
         self._widths.append(decoded.width)
         self._heights.append(decoded.height)
         self._brightness.append(float(decoded.thumbnail.mean()))
         self.where.append(found.where)
+
+    def _add_label(self, label: Label) -> None:
+        if isinstance(label, int):
+            self._labels.append(label)
+        else:
+            row = bytearray(self._several or 0)
+            for number in label:
+                row[number] = 1
+            self._flags += row
 
     @property
     def digests(self) -> Digests:
@@ -69,8 +81,10 @@ class Collection:
         return np.frombuffer(self._digests, f"S{DIGEST}")
 
     @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class numbers, `(N,)`."""
+    def labels(self) -> Labels:
+        """Class numbers int64 `(N,)`, or uint8 `(N, classes)`: 1 for each class a picture shows."""
+        if self._several is not None:
+            return np.frombuffer(bytes(self._flags), np.uint8).reshape(-1, self._several)
         return np.array(self._labels, np.int64)
 
     @property

@@ -34,13 +34,19 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Read name, classes, shape `[H, W, C]` and the number of pictures in each split."""
+    """Read name, classes, shape `[H, W, C]` and the number of pictures in each split.
+
+    `multi_label` is there, and true, where a picture may show none of the classes or several.
+    """
     known: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     return known
 
 
 def training_split(folder: Path) -> tuple[Images, Labels]:
-    """Map the train split: images `(N, H, W, C)` uint8, labels `(N,)` int64."""
+    """Map the train split: images `(N, H, W, C)` uint8, labels int64 `(N,)`.
+
+    Of several labels a picture they are uint8 `(N, classes)`, 1 for each class it shows.
+    """
     return _split(folder, "train")
 
 

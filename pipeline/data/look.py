@@ -10,6 +10,7 @@ from pipeline.data import source
 from pipeline.data.intake import named_otherwise
 from pipeline.data.recognise import instead
 from pipeline.data.sampling import Sample, sample
+from pipeline.data.several import numbers
 from pipeline.data.sources import SPLITS, Catalog, Found, Remark
 from pipeline.data.splits import TRAIN, UNSAID
 from pipeline.errors import DataError
@@ -21,13 +22,16 @@ class Look:
     """What is known of a set of pictures before it is taken in.
 
     `counts` is `(classes, 4)`: pictures listed in train, in validation, in test, and in no split
-    that the source gives. `pixels` tells that they are pixels already. `aside` is what the listing
-    itself sets aside, `passed_over` what is taken for no picture.
+    that the source gives; `listed` `(4,)` counts each picture once, be its labels none or several,
+    which `multi_label` says they may be. `pixels` tells that they are pixels already. `aside` is
+    what the listing itself sets aside, `passed_over` what is taken for no picture.
     """
 
     name: str
     classes: list[str]
     counts: NDArray[np.int64]
+    listed: NDArray[np.int64]
+    multi_label: bool
     pixels: bool
     aside: list[Remark]
     passed_over: list[Remark]
@@ -37,7 +41,7 @@ class Look:
     @property
     def pictures(self) -> int:
         """How many are listed."""
-        return int(self.counts.sum())
+        return int(self.listed.sum())
 
     @property
     def totals(self) -> NDArray[np.int64]:
@@ -62,6 +66,11 @@ class Look:
         return self.counts[:, TRAIN] + self.counts[:, UNSAID]
 
     @property
+    def to_train(self) -> int:
+        """How many there are to train on, those for splits still to be drawn among them."""
+        return int(self.listed[TRAIN] + self.listed[UNSAID])
+
+    @property
     def bad_fraction(self) -> float:
         """Share that ingest will set aside, as far as listing and sample tell."""
         unreadable = len(self.sample.unreadable) / self.sample.opened * self.pictures
@@ -79,11 +88,11 @@ def look(settings: Ingest) -> Look:
         catalog = source(settings).catalog()
     except DataError as error:
         raise DataError(f"{error}{instead(settings)}") from error
-    counts, aside = _listed(catalog)
+    counts, totals, aside = _listed(catalog)
     _require_classes(f"{where}: ", instead(settings), catalog.classes, counts, aside)
     seen = sample(
         _pictures(source(settings).catalog()),
-        int(counts.sum()),
+        int(totals.sum()),
         pixels=catalog.pixels,
         max_pixels=settings.max_pixels,
     )
@@ -97,6 +106,8 @@ def look(settings: Ingest) -> Look:
         catalog.name,
         catalog.classes,
         counts,
+        totals,
+        catalog.multi_label,
         catalog.pixels,
         aside,
         catalog.passed_over,
@@ -113,9 +124,12 @@ def _pictures(catalog: Catalog) -> Iterator[Found]:
     )
 
 
-def _listed(catalog: Catalog) -> tuple[NDArray[np.int64], list[Remark]]:
-    """Count all pictures by class and split, and gather those that are set aside unopened."""
+def _listed(
+    catalog: Catalog,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Remark]]:
+    """Count pictures by class and split, and by split; gather those set aside unopened."""
     counts = np.zeros((len(catalog.classes), len(SPLITS) + 1), np.int64)
+    totals = np.zeros(len(SPLITS) + 1, np.int64)
     aside: list[Remark] = []
     for found in catalog.pictures:
         if isinstance(found, Remark):
@@ -123,8 +137,10 @@ def _listed(catalog: Catalog) -> tuple[NDArray[np.int64], list[Remark]]:
         elif named_otherwise(found):
             catalog.passed_over.append(Remark(found.where, "not named as a picture"))
         else:
-            counts[found.label, UNSAID if found.split is None else SPLITS.index(found.split)] += 1
-    return counts, aside
+            split = UNSAID if found.split is None else SPLITS.index(found.split)
+            totals[split] += 1
+            counts[list(numbers(found.label)), split] += 1
+    return counts, totals, aside
 
 
 def _require_classes(

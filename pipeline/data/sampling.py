@@ -14,6 +14,7 @@ from PIL import Image
 from pipeline.data.decoding import Decoded, Rules
 from pipeline.data.likeness import groups
 from pipeline.data.opening import FORMATS
+from pipeline.data.several import numbers
 from pipeline.data.sources import Found, Images, Remark
 from pipeline.data.workers import Outcome, decode_chunk, decoded
 from pipeline.progress import bar
@@ -82,8 +83,9 @@ def _drawn(pictures: Iterable[Found], share: float) -> Iterator[Found]:
     """Draw a share of them by a hash of where they are, and the first one of each class."""
     met: set[int] = set()
     for found in pictures:
-        if found.label not in met or zlib.crc32(os.fsencode(found.where)) < share * 2**32:
-            met.add(found.label)
+        shown = set(numbers(found.label))
+        if not shown <= met or zlib.crc32(os.fsencode(found.where)) < share * 2**32:
+            met |= shown
             yield found
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import splits
+from pipeline.data import splits, stratified
 from pipeline.data.collection import Collection, Digests
 from pipeline.data.likeness import groups
-from pipeline.data.sources import SPLITS, Remark
+from pipeline.data.several import contradict, counted, named, several
+from pipeline.data.sources import SPLITS, Labels, Remark
 from pipeline.data.splits import LEFT_OUT, TEST, TRAIN, VALIDATION, Parts
 from pipeline.errors import DataError
 from pipeline.settings import Ingest
@@ -52,11 +53,12 @@ def contradictions(
     found = []
     for group in selection.conflicts:
         for row in group:
-            other = next(one for one in group if labels[one] != labels[row])
+            other = next(one for one in group if contradict(labels, [row, one]))
             found.append(
                 Remark(
                     collection.where[row],
-                    f"labelled {classes[labels[row]]!r}, and {classes[labels[other]]!r} as "
+                    f"labelled {named(labels[row], classes)!r}, and "
+                    f"{named(labels[other], classes)!r} as "
                     f"{collection.where[other]}, the same picture",
                 )
             )
@@ -69,7 +71,7 @@ def compare(collection: Collection) -> Selection:
     parts = np.zeros(len(collection), np.int8)
     conflicts, copies = [], []
     for group in groups(digests):
-        if len(set(labels[group].tolist())) > 1:
+        if contradict(labels, group):
             conflicts.append(group)
             parts[group] = LEFT_OUT
         else:
@@ -88,15 +90,19 @@ def select(
     """
     drawn, labels = splits.draws(selection.digests, settings.seed), collection.labels
     sound = np.flatnonzero(selection.parts != LEFT_OUT)
-    selection.parts[sound], selection.moved = splits.assign(
+    assign = stratified.assign if several(labels) else splits.assign
+    selection.parts[sound], selection.moved = assign(
         drawn[sound], labels[sound], collection.given[sound], classes, settings
     )
     _drop_copies(collection, selection, settings)
     _require_every_class(selection, labels, classes)
     if settings.limit is not None:
         kept = selection.kept
-        selection.parts[kept] = splits.limited(
-            selection.parts[kept], drawn[kept], labels[kept], settings.limit, settings.folds
+        parts, limit, folds = selection.parts[kept], settings.limit, settings.folds
+        selection.parts[kept] = (
+            stratified.limited(parts, drawn[kept], labels[kept], classes, limit, folds)
+            if several(labels)
+            else splits.limited(parts, drawn[kept], labels[kept], limit, folds)
         )
 
 
@@ -122,11 +128,9 @@ def _drop_copies(collection: Collection, selection: Selection, settings: Ingest)
             selection.dropped += len(others)
 
 
-def _require_every_class(
-    selection: Selection, labels: NDArray[np.int64], classes: Sequence[str]
-) -> None:
+def _require_every_class(selection: Selection, labels: Labels, classes: Sequence[str]) -> None:
     for part, split in enumerate(SPLITS):
-        counts = np.bincount(labels[selection.parts == part], minlength=len(classes))
+        counts = counted(labels[selection.parts == part], len(classes))
         if counts.min() == 0:
             name = classes[int(counts.argmin())]
             copies = f", for ingest.duplicates=drop left out {selection.dropped} copies"

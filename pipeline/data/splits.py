@@ -3,7 +3,7 @@
 Which split a picture falls into is decided by a hash of the seed and its pixels, and of nothing
 else: more pictures, other file names or another `ingest.size` move none of them. A class's share
 in a split is therefore the one asked for on average; of 100 pictures at 0.2, between 12 and 28 are
-taken in 19 of 20 classes.
+taken in 19 of 20 classes. Pictures with several labels are split by `stratified`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.sources import SPLITS
+from pipeline.data.sources import SPLITS, Labels
 from pipeline.errors import ConfigError, DataError
 from pipeline.settings import Ingest
 
@@ -37,7 +37,7 @@ def draws(digests: Sequence[bytes] | NDArray[np.bytes_], seed: int) -> NDArray[n
 
 def assign(
     drawn: NDArray[np.float64],
-    labels: NDArray[np.int64],
+    labels: Labels,
     given: Parts,
     classes: Sequence[str],
     settings: Ingest,
@@ -50,10 +50,7 @@ def assign(
     Raises:
         DataError: a class has too few pictures to be in every split.
     """
-    parts = np.where(given == UNSAID, TRAIN, given).astype(np.int8)
-    wanted = [part for part in (TEST, VALIDATION) if not (given == part).any()]
-    if settings.folds and VALIDATION not in wanted:
-        raise ConfigError("ingest.folds: the source has a validation split of its own")
+    parts, wanted = wanted_splits(given, settings)
     moved = []
     for number, name in enumerate(classes):
         rows = np.flatnonzero(labels == number)
@@ -69,6 +66,14 @@ def assign(
         if changed:
             moved.append(name)
     return parts, moved
+
+
+def wanted_splits(given: Parts, settings: Ingest) -> tuple[Parts, list[int]]:
+    """Begin with the splits given, train for the others, and say which are still to be drawn."""
+    wanted = [part for part in (TEST, VALIDATION) if not (given == part).any()]
+    if settings.folds and VALIDATION not in wanted:
+        raise ConfigError("ingest.folds: the source has a validation split of its own")
+    return np.where(given == UNSAID, TRAIN, given).astype(np.int8), wanted
 
 
 def _of_class(
@@ -120,7 +125,7 @@ def _validation(drawn: NDArray[np.float64], settings: Ingest) -> tuple[NDArray[n
 def limited(
     parts: Parts,
     drawn: NDArray[np.float64],
-    labels: NDArray[np.int64],
+    labels: Labels,
     limit: int,
     folds: int | None = None,
 ) -> Parts:
@@ -135,12 +140,8 @@ def limited(
     classes = int(labels.max()) + 1
     if limit < classes:
         raise DataError(f"ingest.limit {limit} is less than the number of classes, {classes}")
-    shares = dict.fromkeys(range(len(SPLITS)), limit / np.count_nonzero(parts == TRAIN))
-    if folds:
-        folded = np.count_nonzero((parts == TRAIN) | (parts == VALIDATION))
-        shares[TEST] = limit / (folded * (1 - 1 / folds))
     kept = np.full_like(parts, LEFT_OUT)
-    for part, share in shares.items():
+    for part, share in shares_of(parts, limit, folds).items():
         rows = np.flatnonzero(parts == part)
         counts = np.bincount(labels[rows], minlength=classes)
         for label, quota in enumerate(_quotas(counts, round(min(1.0, share) * len(rows)))):
@@ -148,6 +149,15 @@ def limited(
             chosen = members[np.argsort(drawn[members, 2], kind="stable")[:quota]]
             kept[chosen] = part
     return kept
+
+
+def shares_of(parts: Parts, limit: int, folds: int | None) -> dict[int, float]:
+    """What share of each split is kept under a limit; of test the same whichever fold it is."""
+    shares = dict.fromkeys(range(len(SPLITS)), limit / int(np.count_nonzero(parts == TRAIN)))
+    if folds:
+        folded = int(np.count_nonzero((parts == TRAIN) | (parts == VALIDATION)))
+        shares[TEST] = limit / (folded * (1 - 1 / folds))
+    return shares
 
 
 def _quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:

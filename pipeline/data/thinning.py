@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from pipeline.data.sources import Catalog, Found, Remark
+from pipeline.data.sources import Catalog, Found, Label, Remark
 from pipeline.settings import Ingest
 
 MARGIN, SPARE = 1.25, 10  # more than the limit needs: splits are drawn, and some files are bad
@@ -48,7 +48,7 @@ def thinned(
 
 def _chosen(files: list[Found], settings: Ingest, limit: int) -> set[str]:
     """Names of the files that are enough."""
-    groups: defaultdict[tuple[int, str | None], list[str]] = defaultdict(list)
+    groups: defaultdict[tuple[Label, str | None], list[str]] = defaultdict(list)
     for file in files:
         groups[file.label, file.split].append(file.where)
     given = {split for _, split in groups}

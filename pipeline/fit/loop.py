@@ -12,18 +12,19 @@ import keras
 from pipeline.choices import Plateau
 from pipeline.data.augmentation import augmenter
 from pipeline.data.augmentation import read as read_policy
-from pipeline.data.batches import plain_batches, steps, training_batches
+from pipeline.data.batches import Numbers, plain_batches, steps, training_batches, weighed
 from pipeline.data.dataset import training_split, validation_split
 from pipeline.data.sources import Images, Labels
 from pipeline.errors import TrainingError
 from pipeline.fit.averaged import Averaged
 from pipeline.fit.callbacks import BestWeights, NoteRate, ShowProgress, StopOnNaN, make
 from pipeline.fit.checkpoints import Checkpoints
-from pipeline.fit.class_weights import class_weights
+from pipeline.fit.class_weights import class_weights, label_weights
 from pipeline.fit.execution import run_together
 from pipeline.fit.history import FROZEN
 from pipeline.fit.layers import held, matching, only_the_last, set_rates
-from pipeline.fit.losses import loss, smoothed
+from pipeline.fit.losses import loss, smoothed, weighted
+from pipeline.fit.metrics import accuracy
 from pipeline.fit.optimizers import optimizer
 from pipeline.fit.plateau import LowerOnPlateau
 from pipeline.fit.resume import Resume
@@ -34,11 +35,15 @@ from pipeline.stop import STOP
 
 @dataclass(frozen=True)
 class Task:
-    """What there is to learn from: the splits, and the augmentation of the training one."""
+    """What there is to learn from: the splits, and the augmentation of the training one.
+
+    `drawn`, where it is said, numbers the training pictures of an epoch: `(n,)` int64.
+    """
 
     train: tuple[Images, Labels]
     validation: tuple[Images, Labels]
     policy: list[dict[str, dict[str, Any]]]
+    drawn: Numbers | None = None
 
     @classmethod
     def read(cls, inputs: Inputs) -> "Task":
@@ -49,9 +54,19 @@ class Task:
             read_policy(inputs["augment"]),
         )
 
+    @property
+    def labels(self) -> Labels:
+        """Those of the pictures of an epoch."""
+        return self.train[1] if self.drawn is None else self.train[1][self.drawn]
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture may show several classes: labels are then `(N, classes)`."""
+        return self.train[1].ndim == 2
+
     def steps_per_epoch(self, settings: Fit) -> int:
         """Optimizer steps in one epoch."""
-        return steps(len(self.train[1]), settings.batch)
+        return steps(len(self.labels), settings.batch)
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,7 @@ def fit(
             best weights are kept.
         BaseException: what a signal asked for, after the batch under way was finished and saved.
     """
-    if settings.batch > (pictures := len(task.train[1])):
+    if settings.batch > (pictures := len(task.labels)):
         say(f"  train.batch: {settings.batch} of {pictures} pictures: all are one batch", "yellow")
     checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None and api is keras else None
     best = make(BestWeights, api, first_best, settings.patience)
@@ -184,13 +199,15 @@ def _fit_phase(
         augmenter(task.policy),
         resume.epoch * per_epoch + resume.step,
         classes=classes,
-        weights=class_weights(settings.class_weights, task.train[1], classes),
+        drawn=task.drawn,
     )
-    batches = smoothed(batches, settings.label_smoothing)
+    batches = weighed(batches, class_weights(settings.class_weights, task.labels, classes))
+    batches = smoothed(batches, settings.label_smoothing, task.several)
+    answers = label_weights(settings.class_weights, task.labels)
     model.compile(
         optimizer=optimizer(settings, per_epoch, api),
-        loss=loss(settings, api),
-        metrics=["accuracy"],
+        loss=weighted(loss(settings, api, task.several), answers),
+        metrics=[accuracy(task.several)],
         steps_per_execution=1,
         jit_compile=isinstance(settings, Train) and settings.jit_compile,
     )

@@ -9,7 +9,9 @@ EQUALLY_CHEAP = 1.05  # costs this close are not told apart: latency is not know
 Row = Mapping[str, Any]
 
 
-def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[str, str]:
+def recommend(
+    rows: Sequence[Row], reference: str, max_drop_pp: float, measure: str = "accuracy"
+) -> tuple[str, str]:
     """Choose a variant among the rows that have a file; return its name and the reason in words.
 
     Cheap is what has the least geometric mean of size and latency, both as shares of the
@@ -17,7 +19,8 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
     cheapest wins; among equally cheap ones the more accurate, then the one that was changed less
     (a tie on a small validation split may hide a loss), then one that computes in integers alone,
     as accelerators and microcontrollers ask for, then the one that packs smaller. The test split
-    has no say: it is there to tell what the chosen one is worth.
+    has no say: it is there to tell what the chosen one is worth. `measure` is what accuracy is
+    called in the reason.
     """
     base = next(row for row in rows if row["name"] == reference)
     drops = {  # rounded: in floats 0.95 - 0.94 is more than 0.01
@@ -44,7 +47,7 @@ def recommend(rows: Sequence[Row], reference: str, max_drop_pp: float) -> tuple[
         else "loses nothing"
     )
     reason = (
-        f"{change} of validation accuracy (at most {max_drop_pp:g} allowed) at "
+        f"{change} of validation {measure} (at most {max_drop_pp:g} allowed) at "
         f"{best['bytes'] / base['bytes']:.2f}x the bytes and {best['latency_ratio']:.2f}x the "
         f"latency of {reference}, the lowest cost of the {len(within)} files within that limit"
     )

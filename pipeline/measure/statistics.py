@@ -6,18 +6,31 @@ from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 
+THRESHOLD = 0.5  # from which an output counts as yes, where a picture may show several classes
+
 
 def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which pictures are classified rightly, bool `(N,)`.
 
     `probabilities` is float `(N, classes)`, `labels` int64 `(N,)`; of equal tops the first counts.
+    Where a picture may show several classes, `labels` are 0 and 1 `(N, classes)`, and right is
+    exact match: each class of the picture on its side of `THRESHOLD`.
 
     Raises:
         ValueError: they do not describe the same, at least one, pictures.
     """
-    if len(probabilities) == 0 or labels.shape != probabilities.shape[:1]:
+    fits = labels.shape in (probabilities.shape, probabilities.shape[:1])
+    if len(probabilities) == 0 or not fits:
         raise ValueError(f"labels {labels.shape} do not fit probabilities {probabilities.shape}")
-    return np.asarray(probabilities.argmax(axis=1) == labels)
+    said = answers(probabilities, several=labels.ndim == 2)
+    return np.asarray(said == labels) if labels.ndim == 1 else (said == labels).all(axis=1)
+
+
+def answers(probabilities: np.ndarray, several: bool = False) -> np.ndarray:
+    """What a model says: the top class int64 `(N,)`, or of several, each, uint8 `(N, classes)`."""
+    if several:
+        return (probabilities >= THRESHOLD).astype(np.uint8)
+    return np.asarray(probabilities.argmax(axis=1))
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -30,9 +43,12 @@ def drop_pp(accuracy: float, reference: float) -> float:
     return 100 * (reference - accuracy)
 
 
-def agreement(probabilities: np.ndarray, reference: np.ndarray) -> float:
-    """Share of pictures, 0..1, that two models `(N, classes)` give the same top class."""
-    return accuracy(probabilities, reference.argmax(axis=1))
+def agreement(probabilities: np.ndarray, reference: np.ndarray, several: bool = False) -> float:
+    """Share of pictures, 0..1, that two models `(N, classes)` give the same answer.
+
+    The answer is the top class or, where a picture may show several, all of those it is said to.
+    """
+    return accuracy(probabilities, answers(reference, several))
 
 
 def mean_sd(values: Sequence[float]) -> tuple[float, float | None]:

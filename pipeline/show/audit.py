@@ -96,12 +96,14 @@ class Audit(Record):
     """What ingest saw of the whole source; counts after everything was set aside or dropped.
 
     `imbalance` is the largest class by the smallest, `moved` lists classes so small that one of
-    their pictures was moved to fill a split, `bad_fraction` is the share set aside.
+    their pictures was moved to fill a split, `bad_fraction` is the share set aside. Where a picture
+    may show several classes, `labels_per_picture` counts those with none, one, two and so on.
     """
 
     found: Count
     bad_fraction: Share
     imbalance: Amount
+    labels_per_picture: tuple[Count, ...] | None = None
     classes: tuple[ClassAudit, ...]
     quarantined: tuple[Remark, ...] = ()
     passed_over: tuple[Remark, ...] = ()

@@ -49,7 +49,7 @@ def class_balance(classes: Sequence[ClassAudit]) -> Figure:
         HEAD + (place + 0.5 + (1 if hidden and place >= _ENDS else 0)) * _PITCH
         for place in range(len(shown))
     ]
-    left = _write_names(sheet, [names[number] for number in shown], heights)
+    left = write_names(sheet, [names[number] for number in shown], heights)
     inch = (WIDTH - MARGIN - _COUNT_ROOM - left) / max(pictures(classes[order[0]]), 1)
     for number, y in zip(shown, heights, strict=True):
         _bar(sheet, classes[number], left, y, inch)
@@ -60,7 +60,7 @@ def class_balance(classes: Sequence[ClassAudit]) -> Figure:
     return figure
 
 
-def _write_names(sheet: Axes, names: Sequence[str], heights: Sequence[float]) -> float:
+def write_names(sheet: Axes, names: Sequence[str], heights: Sequence[float]) -> float:
     """Write a name at each height, flush right; return where the bars may start, in inches."""
     look = {"ha": "right", "va": "center", "size": SMALL_SIZE, "color": INK}
     texts = [sheet.text(0, y, name, **look) for name, y in zip(names, heights, strict=True)]

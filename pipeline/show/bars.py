@@ -22,6 +22,7 @@ from pipeline.show.canvas import (
     drawn,
     page,
 )
+from pipeline.show.label_sets import THRESHOLD
 from pipeline.show.names import class_labels
 from pipeline.show.pictures import Images, Labels, Probabilities, put_picture
 
@@ -40,45 +41,61 @@ def probability_bars(
     """The pictures the model was most torn about, each beside its top five probabilities.
 
     Torn: the first two answers lie closest. Arrays as in `wrong_pictures`. The true class is
-    blue and ticked, even where it takes the place of the fifth; a wrong answer is orange.
+    blue and ticked, even where it takes the place of the fifth; a wrong answer is orange. Where a
+    picture may show several classes, `labels` `(N, K)`, torn is who has one nearest to `THRESHOLD`,
+    from which on a class is an answer.
     """
+    several = labels.ndim == 2
     ranked = np.sort(probabilities, axis=1)
-    chosen = np.argsort(ranked[:, -1] - ranked[:, -2], kind="stable")[:count]
+    margins = (
+        np.abs(probabilities - THRESHOLD).min(axis=1) if several else ranked[:, -1] - ranked[:, -2]
+    )
+    chosen = np.argsort(margins, kind="stable")[:count]
     names = class_labels(classes, limit=11)
     rows = -(-len(chosen) // _COLUMNS)
-    subtitle = (
-        "Where the first two answers lie closest. Blue, ticked: what it is. Orange: a wrong answer."
-    )
-    figure, sheet = page("Torn between two", subtitle, rows * _PITCH + 0.02)
+    torn = "a class lies nearest to 50 %" if several else "the first two answers lie closest"
+    subtitle = f"Where {torn}. Blue, ticked: what it {'shows' if several else 'is'}. "
+    subtitle += "Orange: a wrong answer."
+    title = "Torn between yes and no" if several else "Torn between two"
+    figure, sheet = page(title, subtitle, rows * _PITCH + 0.02)
     cell = (WIDTH - 2 * MARGIN) / _COLUMNS
     for place, i in enumerate(chosen):
         row, column = divmod(place, _COLUMNS)
         left, top = MARGIN + column * (cell + 0.14), HEAD + row * _PITCH
         put_picture(sheet, images[i], left, top, _SIDE)
-        _bars(
-            sheet, probabilities[i], int(labels[i]), names, (left + _SIDE, top), left + cell - 0.14
-        )
+        corner, right = (left + _SIDE, top), left + cell - 0.14
+        _bars(sheet, probabilities[i], _answer(labels[i], probabilities[i]), names, corner, right)
     return figure
+
+
+def _answer(label: Labels, shares: NDArray[np.floating]) -> tuple[set[int], set[int]]:
+    """The classes a picture shows, and those the model says it does."""
+    if label.ndim:
+        return set(np.flatnonzero(label).tolist()), set(
+            np.flatnonzero(shares >= THRESHOLD).tolist()
+        )
+    return {int(label)}, {int(shares.argmax())}
 
 
 def _bars(
     sheet: Axes,
     shares: NDArray[np.floating],
-    true: int,
+    answer: tuple[set[int], set[int]],
     names: Sequence[str],
     corner: tuple[float, float],
     right: float,
 ) -> None:
+    true, said = answer
     left, top = corner
     share_room = 0.36
     start = left + 0.16 + 0.057 * (max(map(len, names)) + 2)
     full = right - share_room - start
     for line, k in enumerate(_shown(shares, true)):
         y = top + (line + 0.5) * _SIDE / _TOP
-        told = line == 0
-        color = BLUE if k == true else ORANGE if told else GREY
-        name = f"{names[k]} ✓" if k == true else names[k]
-        ink = INK if k == true or told else MUTED
+        told = k in said
+        color = BLUE if k in true else ORANGE if told else GREY
+        name = f"{names[k]} ✓" if k in true else names[k]
+        ink = INK if k in true or told else MUTED
         sheet.text(start - 0.06, y, name, ha="right", va="center", size=7.5, color=ink)
         sheet.add_patch(Rectangle((start, y - _BAR / 2), full, _BAR, color=RULE, linewidth=0))
         filled = full * float(shares[k])
@@ -87,7 +104,8 @@ def _bars(
         sheet.text(right, y, share, ha="right", va="center", size=SMALL_SIZE - 0.5, color=ink)
 
 
-def _shown(shares: NDArray[np.floating], true: int) -> list[int]:
-    """The five likeliest classes, the likeliest first; the true one is always among them."""
-    top = [int(k) for k in np.argsort(-shares, kind="stable")[:_TOP]]
-    return top if true in top else [*top[: _TOP - 1], true]
+def _shown(shares: NDArray[np.floating], true: set[int]) -> list[int]:
+    """The five likeliest classes, the likeliest first; true ones are among them, up to five."""
+    order = [int(k) for k in np.argsort(-shares, kind="stable")]
+    shown = set(sorted(order, key=lambda k: k not in true)[:_TOP])
+    return [k for k in order if k in shown]

@@ -33,10 +33,11 @@ def contact_sheet(
 ) -> Figure:
     """Up to `count` pictures of class `number`, evenly spread through its rows.
 
-    `images` uint8 `(N, H, W, C)`, `labels` `(N,)`; both may be memory-mapped, and only the
-    pictures shown are read. The class has one picture at least.
+    `images` uint8 `(N, H, W, C)`, `labels` `(N,)`, or `(N, K)` of several a picture; both may be
+    memory-mapped, and only the pictures shown are read. The class has one picture at least.
     """
-    rows = np.flatnonzero(np.asarray(labels) == number)
+    known = np.asarray(labels)
+    rows = np.flatnonzero(known[:, number] if known.ndim == 2 else known == number)
     chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
     mosaic, corners = _mosaic([_thumbnail(images[row]) for row in chosen])
     inch = (WIDTH - 2 * MARGIN) / mosaic.shape[1]

@@ -28,12 +28,15 @@ _WIDE_RANGE = 50
 
 
 @drawn
-def training_curves(history: History, best_epoch: int | None = None) -> Figure:
+def training_curves(
+    history: History, best_epoch: int | None = None, several: bool = False
+) -> Figure:
     """Loss, accuracy and learning rate over epochs, training against validation.
 
     `history` maps `loss`, `val_loss`, `accuracy`, `val_accuracy`, `learning_rate` (those it has)
     to one value an epoch; `frozen`, 1 or 0, where a backbone was let learn on the way, which a thin
-    line shows. `best_epoch` counts from 1; left out, it is where `val_loss` is lowest.
+    line shows. `best_epoch` counts from 1; left out, it is where `val_loss` is lowest. Of `several`
+    labels a picture, accuracy is called what it is, exact match.
     """
     history = {name: [float(value) for value in values] for name, values in history.items()}
     names = [name for name in _HEIGHTS if history.get(name) or history.get(f"val_{name}")]
@@ -50,7 +53,7 @@ def training_curves(history: History, best_epoch: int | None = None) -> Figure:
     top = HEAD + 0.3
     for name in names:
         axes = panel(figure, _LEFT, top, WIDTH - _LEFT - _RIGHT, _HEIGHTS[name])
-        heading = name.replace("_", " ")
+        heading = "exact match" if several and name == "accuracy" else name.replace("_", " ")
         sheet.text(MARGIN, top - 0.1, heading, weight="bold", size=SMALL_SIZE, va="bottom")
         _curve(axes, name, history)
         _epoch_axis(axes, epochs, best, last=name == names[-1])

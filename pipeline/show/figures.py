@@ -3,9 +3,11 @@
 from pipeline.show.balance import class_balance
 from pipeline.show.bars import probability_bars
 from pipeline.show.canvas import save
+from pipeline.show.class_scores import class_scores
 from pipeline.show.confusion import confusion_matrix
 from pipeline.show.contact import contact_sheet, sheet_classes
 from pipeline.show.curves import training_curves
+from pipeline.show.label_sets import least_sure_sets, wrong_sets
 from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
 from pipeline.show.scatter import size_accuracy_latency
@@ -16,10 +18,12 @@ __all__ = [
     "accuracy_by_run",
     "augmentation_preview",
     "class_balance",
+    "class_scores",
     "confusion_matrix",
     "contact_sheet",
     "data_spread",
     "least_sure",
+    "least_sure_sets",
     "network",
     "probability_bars",
     "save",
@@ -27,4 +31,5 @@ __all__ = [
     "size_accuracy_latency",
     "training_curves",
     "wrong_pictures",
+    "wrong_sets",
 ]

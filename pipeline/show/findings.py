@@ -1,6 +1,6 @@
 """What ingest found out about the pictures, in plain sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipeline.show import numbers
 from pipeline.show.audit import Audit, Duplicates, NearDuplicates
@@ -40,13 +40,31 @@ def findings(audit: Audit, balanced: bool = False) -> list[str]:
         _imbalance(audit, balanced) if audit.imbalance > _LOPSIDED else None,
     )
     lines = [line for line in said if line]
+    shown = [_labels(audit.labels_per_picture)] if audit.labels_per_picture else []
     if not lines:
+        twice = "is labelled in two ways" if shown else "has two labels"
         return [
+            *shown,
             "Nothing was set aside: every picture could be read, none stands twice or looks like "
-            "another, and none has two labels."
+            f"another, and none {twice}.",
         ]
     all_read = not audit.quarantined and not audit.conflicts
-    return ["Every picture could be read.", *lines] if all_read else lines
+    return [*shown, *(["Every picture could be read."] if all_read else []), *lines]
+
+
+def _labels(counts: Sequence[int]) -> str:
+    """How many pictures show how many classes: `Of 892 pictures 237 show no class, 446 one`."""
+    words = ("no class", "one", "two", "three")
+    said = [
+        f"{numbers.count(count)} {words[number] if number < len(words) else number}"
+        for number, count in enumerate(counts)
+        if count
+    ]
+    mean = sum(number * count for number, count in enumerate(counts)) / sum(counts)
+    return (
+        f"A picture may show several classes: of {numbers.count(sum(counts))} pictures "
+        f"{', '.join(said)}; {mean:.2f} in the mean."
+    )
 
 
 def _set_aside(audit: Audit) -> str | None:
@@ -100,6 +118,11 @@ def _conflicts(audit: Audit) -> str | None:
     if not audit.conflicts:
         return None
     one = len(audit.conflicts) == 1
+    if audit.labels_per_picture:
+        return (
+            f"{numbers.count(len(audit.conflicts))} picture{' is' if one else 's are'} labelled in "
+            f"two ways or more; all copies of {'it' if one else 'them'} were set aside."
+        )
     return (
         f"{numbers.count(len(audit.conflicts))} picture{' has' if one else 's have'} two labels "
         f"or more; all copies of {'it' if one else 'them'} were set aside."

@@ -20,8 +20,8 @@ class Listing(NamedTuple):
 
 
 def used(audit: Audit) -> int:
-    """How many pictures are in the splits."""
-    return sum(map(pictures, audit.classes))
+    """How many pictures are in the splits; where some show several classes, each counts once."""
+    return sum(audit.labels_per_picture or map(pictures, audit.classes))
 
 
 def pictures(one: ClassAudit) -> int:

@@ -79,7 +79,7 @@ def wrong_pictures(
     chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
     title = "Wrong, the surest first"
     if not len(chosen):
-        return _nothing_to_show(title, f"Not one of {len(labels):,} pictures was misread.")
+        return nothing_to_show(title, f"Not one of {len(labels):,} pictures was misread.")
     names = class_labels(classes, limit=17)
     pairs = [(names[labels[i]], f"{names[said[i]]}, {100 * sure[i]:.0f} %") for i in chosen]
     brief = max(len(true) + len(answer) for true, answer in pairs) <= 12
@@ -87,8 +87,8 @@ def wrong_pictures(
         Caption(f"{true} → {answer}", "", ORANGE) if brief else Caption(f"{true} →", answer, ORANGE)
         for true, answer in pairs
     ]
-    subtitle = f"{_of(len(chosen), len(wrong))} misread pictures: what it is → what the model said."
-    return _contact_sheet(title, subtitle, images[chosen], captions)
+    subtitle = f"{of(len(chosen), len(wrong))} misread pictures: what it is → what the model said."
+    return contact_sheet_of(title, subtitle, images[chosen], captions)
 
 
 @drawn
@@ -105,7 +105,7 @@ def least_sure(
     chosen = right[np.argsort(sure[right], kind="stable")][:count]
     title = "Right, but only just"
     if not len(chosen):
-        return _nothing_to_show(title, "Not one picture was read right.")
+        return nothing_to_show(title, "Not one picture was read right.")
     names = class_labels(classes, limit=12)
     captions = []
     for i in chosen:
@@ -115,7 +115,7 @@ def least_sure(
             Caption(f"{names[first]}, {shares[0]}", f"or {names[second]}, {shares[1]}", MUTED)
         )
     subtitle = "Read right with the least confidence: the answer, and the one that came second."
-    return _contact_sheet(title, subtitle, images[chosen], captions)
+    return contact_sheet_of(title, subtitle, images[chosen], captions)
 
 
 @drawn
@@ -156,26 +156,35 @@ def augmentation_preview(
 
 def _mixtures(shares: Probabilities | None, classes: Sequence[str], shown: int) -> list[list[str]]:
     """Say of each copy what it shows, a line a class; nothing where no copy is mixed."""
-    if shares is None or shares[:, :shown].max(axis=2).min(initial=1) > _WHOLE:
+    if shares is None:
+        return []
+    part = shares[:, :shown]
+    if not ((part > 1 - _WHOLE) & (part < _WHOLE)).any():
         return []
     names = class_labels(classes, limit=8)
     return [[_mixture(one, names) for one in row[:shown]] for row in shares]
 
 
 def _mixture(shares: Probabilities, names: Sequence[str]) -> str:
-    first, second = np.argsort(-shares, kind="stable")[:2]
-    if shares[first] > _WHOLE:
-        return str(names[first])
-    return "\n".join(f"{names[k]} {100 * shares[k]:.0f} %" for k in (first, second))
+    there = [k for k in np.argsort(-shares, kind="stable")[:2] if shares[k] > 1 - _WHOLE]
+    if len(there) == 1 and shares[there[0]] > _WHOLE:
+        return str(names[there[0]])
+    more = int((shares > 1 - _WHOLE).sum()) - len(there)
+    lines = [f"{names[k]} {100 * shares[k]:.0f} %" for k in there]
+    if more and lines:
+        lines[-1] += f" +{more}"
+    return "\n".join(lines) or "none"
 
 
-def _of(shown: int, total: int) -> str:
+def of(shown: int, total: int) -> str:
+    """How many of all are shown, as a sentence begins."""
     return f"All {total:,}" if shown == total else f"{shown} of {total:,}"
 
 
-def _contact_sheet(
+def contact_sheet_of(
     title: str, subtitle: str, images: Images, captions: Sequence[Caption]
 ) -> Figure:
+    """Pictures in rows, each over its caption: six a row where captions are short, else four."""
     longest = max(len(text) for caption in captions for text in caption[:2])
     columns = 6 if longest <= 13 else 4
     side = (WIDTH - 2 * MARGIN - _GAP * (columns - 1)) / columns
@@ -195,7 +204,8 @@ def _contact_sheet(
     return figure
 
 
-def _nothing_to_show(title: str, message: str) -> Figure:
+def nothing_to_show(title: str, message: str) -> Figure:
+    """A sheet that says why there is no picture on it."""
     figure, sheet = page(title, "", 0.35)
     sheet.text(MARGIN, HEAD - 0.22, message, size=10, color=MUTED, va="center")
     return figure

@@ -37,6 +37,11 @@ FIGURES: Mapping[str, Known] = {
     "training_curves": Known(
         "training", "Training", "Loss and accuracy of training and validation by epoch."
     ),
+    "class_scores": Known(
+        "classes",
+        "Class by class",
+        "Precision, recall and average precision of each class, the weakest first.",
+    ),
     "confusion_matrix": Known(
         "classes", "Confusion", "How often each true class was called each class."
     ),
@@ -66,17 +71,30 @@ FIGURES: Mapping[str, Known] = {
 }
 
 
-def listed(repeated: bool) -> list[Picture]:
+def listed(repeated: bool, several: bool = False) -> list[Picture]:
     """Every figure there is one of in a run, in the order of the table.
 
-    Where the run was `repeated` over seeds or folds, there is one of those too.
+    Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
+    a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet"} if repeated else {"contact_sheet", "accuracy_by_run"}
+    others = {"contact_sheet", "confusion_matrix" if several else "class_scores"}
+    others |= set() if repeated else {"accuracy_by_run"}
     return [
-        Picture(file=f"{name}.png", title=known.title, alt=known.alt)
+        Picture(
+            file=f"{name}.png",
+            title=measured_as(known.title, several),
+            alt=measured_as(known.alt, several),
+        )
         for name, known in FIGURES.items()
         if name not in others
     ]
+
+
+def measured_as(text: str, several: bool) -> str:
+    """A text about accuracy, which of `several` labels a picture is called exact match."""
+    if not several:
+        return text
+    return text.replace("accuracy", "exact match").replace("Accuracy", "Exact match")
 
 
 def sheet(number: int, name: str) -> Picture:

@@ -123,11 +123,23 @@ def classes_by_weakness(report: Report) -> list[tuple[int, ClassScore]]:
 
 
 def measured(columns: tuple[Column, ...], rows: list[Row], report: Report) -> list[Column]:
-    """The columns that hold something in at least one row; seeds are called folds where so."""
+    """The columns that hold something in at least one row, under the names of this report.
+
+    Seeds are called folds where they are, and accuracy exact match where a picture may show several
+    classes.
+    """
     found = [column for column in columns if any(row[column.key] is not None for row in rows)]
+    if report.dataset.multi_label:
+        found = [_exact_match(column) for column in found]
     if report.over != "folds":
         return found
     return [one._replace(heading=one.heading.replace("seeds", "folds")) for one in found]
+
+
+def _exact_match(column: Column) -> Column:
+    if column.key == "accuracy":
+        return column._replace(heading="exact match", hint="test pictures with every class right")
+    return column._replace(hint=column.hint.replace("accuracy", "exact match"))
 
 
 def beside(column: Column, row: Row) -> str:

@@ -21,10 +21,13 @@ _NO_LATENCY = 0.07
 
 
 @drawn
-def size_accuracy_latency(variants: Sequence[Variant], recommended: str | None = None) -> Figure:
+def size_accuracy_latency(
+    variants: Sequence[Variant], recommended: str | None = None, measure: str = "accuracy"
+) -> Figure:
     """Bytes (log) against accuracy with its 95 % interval; a disc's area is its latency.
 
-    Variants that are not ok are absent. The recommended one is filled blue and in bold.
+    Variants that are not ok are absent. The recommended one is filled blue and in bold. `measure`
+    is what accuracy is called.
     """
     rows = [row for row in variants if row.status == "ok" and row.bytes]
     rows.sort(key=lambda row: row.name != recommended)
@@ -32,12 +35,13 @@ def size_accuracy_latency(variants: Sequence[Variant], recommended: str | None =
         "Up is more accurate, left is smaller; the area of a disc is its latency (p50), "
         "the bars are 95 % intervals. Files of one size stand side by side."
     )
-    figure, sheet = page("Size, accuracy, latency", subtitle, _HEIGHT + _FOOT)
+    figure, sheet = page(f"Size, {measure}, latency", subtitle, _HEIGHT + _FOOT)
     if not rows:
         sheet.text(_LEFT, HEAD + 0.4, "No variant was measured.", size=10, color=MUTED)
         return figure
     axes = panel(figure, _LEFT, HEAD, WIDTH - _LEFT - _RIGHT, _HEIGHT)
     _scales(axes, rows)
+    axes.set_ylabel(f"{measure} on the test pictures", size=SMALL_SIZE)
     discs = _draw(axes, sheet, rows, recommended)
     _write_labels(axes, sheet, rows, discs, recommended)
     return figure
@@ -65,7 +69,6 @@ def _scales(axes: Axes, rows: Sequence[Variant]) -> None:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("size of the file", size=SMALL_SIZE)
-    axes.set_ylabel("accuracy on the test pictures", size=SMALL_SIZE)
 
 
 def _draw(axes: Axes, sheet: Axes, rows: Sequence[Variant], recommended: str | None) -> list[Disc]:

@@ -17,6 +17,7 @@ from pydantic import (
 
 from pipeline.show import checks
 from pipeline.show.audit import Audit
+from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.network import Layer, Side
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
 from pipeline.show.replicas import Replica, Seeds
@@ -42,10 +43,14 @@ __all__ = [
 
 
 class Dataset(Record):
-    """The pictures: class names, how many in each split, how many were set aside, and the audit."""
+    """The pictures: class names, how many in each split, how many were set aside, and the audit.
+
+    `multi_label`: a picture may show none of the classes, one or several.
+    """
 
     name: str
     classes: tuple[str, ...]
+    multi_label: bool = False
     train: Count
     validation: Count
     test: Count
@@ -81,22 +86,37 @@ class Stage(Record):
 
 
 class ClassScore(Record):
-    """How well one class is told from the others; `class` in json."""
+    """How well one class is told from the others; `class` in json.
+
+    `average_precision` is of several labels a picture: the area under precision over recall.
+    """
 
     name: str = Field(alias="class")
     precision: Share
     recall: Share
     f1: Share
     support: Count
+    average_precision: Share | None = None
 
 
 class Evaluation(Record):
-    """The trained Keras model on the test split, before any shrinking."""
+    """The trained Keras model on the test split, before any shrinking.
+
+    From `threshold` on, what is said of several labels a picture: `accuracy` is then exact match,
+    the share of pictures with every class right at that threshold; `macro_f1` and
+    `mean_average_precision` are means over classes, `micro_f1` is of all answers in one table,
+    `hamming_loss` the share of answers that are wrong.
+    """
 
     split: Literal["test"] = "test"
     accuracy: Share
     accuracy_ci95: Interval
     loss: float | None = None
+    threshold: Share | None = None
+    macro_f1: Share | None = None
+    micro_f1: Share | None = None
+    mean_average_precision: Share | None = None
+    hamming_loss: Share | None = None
     per_class: tuple[ClassScore, ...]
 
 
@@ -145,6 +165,8 @@ class Report(Record):
     figures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()
     replicas: tuple[Replica, ...] = ()
+    ensembles: tuple[Ensemble, ...] = ()
+    pupils: tuple[Pupil, ...] = ()
 
     @model_validator(mode="after")
     def _names_point_at_rows(self) -> Self:
@@ -159,12 +181,13 @@ class Report(Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _leave_out_replicas_of_a_single_run(
+    def _leave_out_what_most_runs_lack(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        if not self.replicas:
-            found.pop("replicas", None)
+        for name in ("replicas", "ensembles", "pupils"):
+            if not found.get(name):
+                found.pop(name, None)
         return found
 
     @property

@@ -33,11 +33,13 @@ _NARROWEST = 0.01  # of accuracy: less would make a picture or two look like a g
 
 
 @drawn
-def accuracy_by_run(variants: Sequence[Variant], replicas: Sequence[Replica]) -> Figure:
+def accuracy_by_run(
+    variants: Sequence[Variant], replicas: Sequence[Replica], measure: str = "accuracy"
+) -> Figure:
     """Each replica's accuracy as a dot, with mean and standard deviation; a variant a row.
 
     On the test split; over folds also, below, on the validation pictures of each. The dot of the
-    first replica, whose files are published, is filled.
+    first replica, whose files are published, is filled. `measure` is what accuracy is called.
     """
     folds = replicas[0].fold is not None
     lanes = [("accuracy", BLUE), ("validation_accuracy", ORANGE)][: 2 if folds else 1]
@@ -51,11 +53,12 @@ def accuracy_by_run(variants: Sequence[Variant], replicas: Sequence[Replica]) ->
         subtitle += " Blue: test. Orange: validation."
     pitch = len(lanes) * _LANE + _GAP
     height = len(names) * pitch
-    figure, sheet = page(f"Accuracy by {kind}", subtitle, height + _FOOT + 0.1)
+    figure, sheet = page(f"{measure.capitalize()} by {kind}", subtitle, height + _FOOT + 0.1)
     labels = class_labels(names, limit=24)
     left = MARGIN + 0.12 + _widest(sheet, labels)
     axes = panel(figure, left, HEAD, WIDTH - left - _RIGHT, height)
     _scales(axes, [value for key, _ in lanes for value in _extent(variants, replicas, key)], height)
+    axes.set_xlabel(measure, size=SMALL_SIZE)
     for row, label in enumerate(labels):
         top = row * pitch + _GAP / 2
         middle = HEAD + top + (pitch - _GAP) / 2
@@ -99,7 +102,6 @@ def _scales(axes: Axes, values: Sequence[float], height: float) -> None:
     axes.grid(axis="x")
     axes.tick_params(axis="x", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("accuracy", size=SMALL_SIZE)
 
 
 def _lane(

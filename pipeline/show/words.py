@@ -31,6 +31,18 @@ def _with_ratio(text: str, ratio: float | None) -> str:
     return text if ratio is None else f"{text} ({numbers.ratio(ratio)})"
 
 
+def measure(report: Report) -> str:
+    """What accuracy is called: of several labels a picture it is exact match."""
+    return "exact match" if report.dataset.multi_label else "accuracy"
+
+
+def read_right(report: Report, share: str) -> str:
+    """What a share of pictures says, behind the name of a model."""
+    if report.dataset.multi_label:
+        return f"got every class right on {share} of them"
+    return f"read {share} of them right"
+
+
 def how_sure(report: Report) -> list[str]:
     """What the number of test pictures and of seeds allows to claim."""
     test = numbers.count(report.dataset.test)
@@ -41,7 +53,7 @@ def how_sure(report: Report) -> list[str]:
     if shown and shown.accuracy_ci95:
         low, high = (numbers.percent(end, 1) for end in shown.accuracy_ci95)
         lines.append(
-            f"{shown.name} read {numbers.percent(shown.accuracy)} of them right. On new pictures "
+            f"{shown.name} {read_right(report, numbers.percent(shown.accuracy))}. On new pictures "
             f"of the same kind, expect between {low} and {high} (95 % interval)."
         )
     if shown and shown.seeds:
@@ -53,7 +65,7 @@ def how_sure(report: Report) -> list[str]:
         )
     elif not report.replicas:
         lines.append(
-            "This is one training run. Another seed can move the accuracy by as much as "
+            f"This is one training run. Another seed can move the {measure(report)} by as much as "
             "shrinking did."
         )
     return lines
@@ -76,7 +88,7 @@ def how_often(report: Report) -> list[str]:
             f"into {number} folds, and each was the validation part once. What is published, and "
             "all that is said of one model, is of fold 1.",
             "The best epoch was chosen on the same validation pictures, which flatters that "
-            "accuracy a little.",
+            f"{measure(report)} a little.",
         ]
         if number > 2:
             lines.append(
@@ -92,7 +104,7 @@ def how_often(report: Report) -> list[str]:
     return lines
 
 
-def comparison(variant: Variant) -> str | None:
+def comparison(variant: Variant, measure: str = "accuracy") -> str | None:
     """How a variant's answers differ from those of float32, and whether that can be luck."""
     if variant.status != "ok" or variant.name == "float32" or variant.mcnemar_p is None:
         return None
@@ -104,7 +116,7 @@ def comparison(variant: Variant) -> str | None:
         return f"{same}it reads as many right."
     chance = numbers.chance(variant.mcnemar_p)
     if variant.mcnemar_p >= _SIGNIFICANT:
-        return f"{same}the difference in accuracy may well be luck (McNemar p = {chance})."
+        return f"{same}the difference in {measure} may well be luck (McNemar p = {chance})."
     better = (variant.drop_pp or 0) < 0
     sign = "better" if better else "worse"
     told = chance if chance.startswith("<") else f"= {chance}"
@@ -132,6 +144,35 @@ def how_measured(report: Report) -> list[str]:
 def _span(values: list[int]) -> str:
     low, high = min(values), max(values)
     return numbers.count(low) if low == high else f"{numbers.count(low)}–{numbers.count(high)}"
+
+
+def several_labels(report: Report) -> list[str]:
+    """What is said of a run whose pictures may show several classes; nothing of another."""
+    found = report.evaluation
+    if not report.dataset.multi_label or found is None:
+        return []
+    return [
+        f"A class counts as seen from a probability of {found.threshold or 0.5:g} on. Exact match "
+        "is the share of pictures with every class right, the strictest of these: F1 over all "
+        f"answers is {numbers.percent(found.micro_f1)}, in the mean of the classes "
+        f"{numbers.percent(found.macro_f1)}; mean average precision, over all thresholds, "
+        f"{numbers.percent(found.mean_average_precision)}; {numbers.percent(found.hamming_loss)} "
+        "of all single answers are wrong.",
+    ]
+
+
+def trained_on(report: Report) -> str | None:
+    """How several labels a picture were learned, and how the epoch was chosen; else nothing."""
+    if not report.dataset.multi_label:
+        return None
+    said = settings(report, "train").get("loss", "cross_entropy")
+    name = next(iter(said)) if isinstance(said, dict) else str(said)
+    binary = "the binary one, " if name in {"cross_entropy", "focal"} else ""
+    return (
+        f"Each class is a question by itself: the loss, {name.replace('_', ' ')}, is {binary}"
+        "the mean over all classes. The epoch kept has the best exact match on validation, among "
+        "equals the lowest loss."
+    )
 
 
 def balanced(report: Report) -> bool:

@@ -108,7 +108,7 @@ def compare(own: Answers, reference: Answers, test: Labels, validation: Labels) 
         "accuracy_ci95": statistics.wilson(int(right.sum()), len(right)),
         "validation_accuracy": statistics.accuracy(own.validation, validation),
         "drop_pp": statistics.drop_pp(accuracy, float(reference_right.mean())),
-        "agreement": statistics.agreement(own.test, reference.test),
+        "agreement": statistics.agreement(own.test, reference.test, several=test.ndim == 2),
         "mcnemar_p": statistics.mcnemar(right, reference_right),
     }
 

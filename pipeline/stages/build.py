@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from models import CHECKS, MODELS, preprocessing
+from models.head import ending, ending_in
 from pipeline.compress.anatomy import anatomy, sketched
 from pipeline.data.dataset import facts, training_split
 from pipeline.data.sources import Images
@@ -29,10 +30,11 @@ def run(settings: Build, inputs: Inputs, out: Path) -> Metrics:
     """
     known = facts(inputs["ingest"])
     images, _ = training_split(inputs["ingest"])
-    if settings.model not in CHECKS:  # those look at their size themselves
-        _check_size(settings, images.shape[1:], len(known["classes"]))
-        session.begin(settings.seed)  # names and random numbers as if nothing had been built
-    core = make_core(settings, images.shape[1:], len(known["classes"]))
+    with ending_in("sigmoid" if known.get("multi_label") else "softmax"):
+        if settings.model not in CHECKS:  # those look at their size themselves
+            _check_size(settings, images.shape[1:], len(known["classes"]))
+            session.begin(settings.seed)  # names and random numbers as if nothing had been built
+        core = make_core(settings, images.shape[1:], len(known["classes"]))
     kind = settings.preprocess or preprocessing(settings.model)[0]
     model = with_preprocessing(core, kind, images)
     save_model(model, out / "model.keras")
@@ -60,16 +62,36 @@ def _check_size(settings: Build, input_shape: tuple[int, ...], classes: int) -> 
 
 
 def make_core(settings: Build, input_shape: tuple[int, ...], classes: int) -> keras.Model:
-    """Call the architecture with its options; raises `ConfigError` where it refuses them."""
+    """Call the architecture with its options.
+
+    Raises:
+        ConfigError: it refuses them, or does not end as `models.head` asks it to.
+    """
     options = settings.model_extra or {}
     try:
-        return MODELS[settings.model](input_shape, classes, **options)
+        core = MODELS[settings.model](input_shape, classes, **options)
+        _require_ending(core, settings.model)
+        return core
     except RecursionError as error:  # Keras follows a network from its end by calling itself
         raise ConfigError(
             f"build: {settings.model} at {input_shape}: too many layers one behind another"
         ) from error
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"build: {settings.model} at {input_shape}: {_reason(error)}") from error
+
+
+def _require_ending(core: keras.Model, name: str) -> None:
+    """Raise `ConfigError` for a network that has softmax where a picture may show several classes.
+
+    One that ends in `Softmax` as a layer of its own is asked to where that is what is wanted.
+    """
+    last = core.outputs[0]._keras_history.operation
+    wanted = getattr(keras.activations, ending())
+    if getattr(last, "activation", wanted) is not wanted:
+        raise ConfigError(
+            f"build.model: {name} ends in {last.activation.__name__}, these labels ask for "
+            f"{ending()}: give its last layer activation=models.head.ending()"
+        )
 
 
 def _reason(error: Exception) -> str:

@@ -2,18 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support
 from sklearn.metrics import confusion_matrix as count_confusions
-from sklearn.metrics import precision_recall_fscore_support
 
 from pipeline.data.batches import plain_batches
 from pipeline.data.dataset import facts, test_split
 from pipeline.data.sources import Labels
 from pipeline.fit.files import load_model
 from pipeline.fit.history import best_epoch, read_history
-from pipeline.measure.statistics import wilson
+from pipeline.measure.statistics import THRESHOLD, answers, right, wilson
 from pipeline.settings import Evaluate, Inputs, Metrics
 from pipeline.show import figures
 
@@ -28,15 +30,20 @@ def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
     scores = score(probabilities, labels, classes)
     (out / "evaluation.json").write_text(json.dumps(scores, indent=1))
     history = read_history(inputs["train"])
+    several = labels.ndim == 2
+    wrong = figures.wrong_sets if several else figures.wrong_pictures
+    least_sure = figures.least_sure_sets if several else figures.least_sure
     drawn = {
-        "training_curves": figures.training_curves(history, best_epoch(history)),
-        "confusion_matrix": figures.confusion_matrix(
-            count_confusions(labels, probabilities.argmax(-1), labels=range(len(classes))), classes
+        "training_curves": figures.training_curves(history, best_epoch(history), several),
+        **(
+            {"class_scores": figures.class_scores(scores["per_class"])}
+            if several
+            else {"confusion_matrix": _confusion_matrix(probabilities, labels, classes)}
         ),
     }
     for name, draw, count in (
-        ("wrong_pictures", figures.wrong_pictures, settings.pictures),
-        ("least_sure", figures.least_sure, settings.pictures),
+        ("wrong_pictures", wrong, settings.pictures),
+        ("least_sure", least_sure, settings.pictures),
         ("probability_bars", figures.probability_bars, settings.bars),
     ):
         drawn[name] = draw(images, labels, probabilities, classes, count)
@@ -46,23 +53,33 @@ def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
     return {"accuracy": scores["accuracy"], "correct": scores["correct"], "of": len(labels)}
 
 
-def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict[str, object]:
+def _confusion_matrix(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> Figure:
+    counts = count_confusions(labels, answers(probabilities), labels=range(len(classes)))
+    return figures.confusion_matrix(counts, classes)
+
+
+def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict[str, Any]:
     """Accuracy with its 95 % Wilson interval, cross-entropy, and precision, recall and F1 a class.
 
-    A class never predicted has precision 0, by convention.
+    A class never predicted has precision 0, by convention. Where a picture may show several
+    classes, labels `(N, classes)`, accuracy is exact match and cross-entropy the binary one; more
+    is added to it by `_of_several`.
     """
-    predicted = probabilities.argmax(axis=-1)
-    correct = int(np.sum(predicted == labels))
-    losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+    several = labels.ndim == 2
+    predicted = answers(probabilities, several)
+    correct = int(np.sum(right(probabilities, labels)))
+    losses = keras.losses
+    entropy = losses.binary_crossentropy if several else losses.sparse_categorical_crossentropy
+    each = entropy(labels.astype(np.float32) if several else labels, probabilities)
     table = precision_recall_fscore_support(
         labels, predicted, labels=range(len(classes)), zero_division=0
     )
-    return {
+    scores: dict[str, Any] = {
         "split": "test",
         "correct": correct,
         "accuracy": correct / len(labels),
         "accuracy_ci95": wilson(correct, len(labels)),
-        "loss": float(np.mean(losses)),
+        "loss": float(np.mean(each)),
         "per_class": [
             {
                 "class": name,
@@ -73,4 +90,33 @@ def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict
             }
             for name, p, r, f, n in zip(classes, *table, strict=True)
         ],
+    }
+    return scores | _of_several(probabilities, labels, scores["per_class"]) if several else scores
+
+
+def _of_several(
+    probabilities: np.ndarray, labels: Labels, per_class: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What else there is to say of several labels a picture; shares are 0..1.
+
+    `macro_f1` is the mean of the classes' F1, `micro_f1` that of all answers in one table,
+    `hamming_loss` the share of answers that are wrong. `mean_average_precision` is the mean of the
+    classes' average precision, the area under precision over recall at every threshold; a class
+    that no test picture shows has none, and counts in no mean.
+    """
+    predicted = answers(probabilities, several=True)
+    precisions = [
+        float(average_precision_score(labels[:, number], probabilities[:, number]))
+        if row["support"]
+        else None
+        for number, row in enumerate(per_class)
+    ]
+    pairs = zip(per_class, precisions, strict=True)
+    return {
+        "threshold": THRESHOLD,
+        "macro_f1": float(f1_score(labels, predicted, average="macro", zero_division=0)),
+        "micro_f1": float(f1_score(labels, predicted, average="micro", zero_division=0)),
+        "mean_average_precision": float(np.mean([one for one in precisions if one is not None])),
+        "hamming_loss": float(np.mean(predicted != labels)),
+        "per_class": [row | {"average_precision": precision} for row, precision in pairs],
     }

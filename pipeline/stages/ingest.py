@@ -38,7 +38,8 @@ def run(settings: Ingest, inputs: Inputs, out: Path) -> Metrics:
     require_two_classes(catalog)
     catalog.pictures = thinned(catalog.pictures, catalog, settings)
     rules = Rules.of(settings, files=not catalog.pixels, shape=catalog.shape)
-    with Collection(out) as collection:
+    several = len(catalog.classes) if catalog.multi_label else None
+    with Collection(out, several) as collection:
         aside = take_in(catalog, rules, collection)
         found = len(collection) + len(aside)
         selection = compare(collection)
@@ -51,7 +52,7 @@ def run(settings: Ingest, inputs: Inputs, out: Path) -> Metrics:
         facts = {"found": found, "bad_fraction": len(aside) / found}
         audit.write(out, facts | examine(catalog, collection, selection, aside))
     known = {"name": catalog.name, "classes": catalog.classes, "shape": list(collection.shape)}
-    write_facts(out, known | counts)
+    write_facts(out, known | ({"multi_label": True} if catalog.multi_label else {}) | counts)
     return counts | {"quarantined": len(aside)}
 
 
@@ -99,8 +100,10 @@ def examine(
     kept, parts = selection.kept, selection.parts
     by_class = audit.classes(collection, parts, catalog.classes)
     alike = near(collection, kept, selection.digests)
+    labels = audit.labels_per_picture(collection, parts) if catalog.multi_label else None
     return {
         "imbalance": audit.imbalance(by_class),
+        **({"labels_per_picture": labels} if labels else {}),
         "classes": by_class,
         "quarantined": audit.remarks(aside),
         "passed_over": audit.remarks(catalog.passed_over),

@@ -33,10 +33,11 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     (out / "figures").mkdir()
     for stage in ("augment", "build", "evaluate"):
         shutil.copytree(inputs[stage] / "figures", out / "figures", dirs_exist_ok=True)
-    scatter = figures.size_accuracy_latency(report.variants, report.recommended)
+    measure = places.measured_as("accuracy", report.dataset.multi_label)
+    scatter = figures.size_accuracy_latency(report.variants, report.recommended, measure)
     figures.save(scatter, out / "figures" / "size_accuracy_latency.png")
     if report.replicas:
-        drawn = figures.accuracy_by_run(report.variants, report.replicas)
+        drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
@@ -63,20 +64,23 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     manifests = {step: _read(folder / "manifest.json") for step, folder in inputs.items()}
     measured = _read(inputs["benchmark"] / "benchmark.json")
     numbers = range(1, 1 + len(settings.replicas))
+    several = facts(inputs["ingest"]).get("multi_label", False)
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
-            **_compared(settings, measured, replicas),
+            **_compared(settings, measured, replicas, places.measured_as("accuracy", several)),
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
-                *places.listed(repeated=bool(replicas)),
+                *places.listed(repeated=bool(replicas), several=several),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),
             ],
             "notes": notes(audit, settings.config["train"]["class_weights"] == "balanced"),
             "replicas": replicas,
+            "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
+            "pupils": _left_by("distill", inputs, "distillation.json"),
         }
     )
 
@@ -99,13 +103,16 @@ def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:
     }
 
 
-def _compared(settings: Settings, measured: Facts, replicas: list[Facts]) -> Facts:
-    """The variants, also those that have no file, where they were measured, and which to ship."""
+def _compared(settings: Settings, measured: Facts, replicas: list[Facts], measure: str) -> Facts:
+    """The variants, also those that have no file, where they were measured, and which to ship.
+
+    `measure` is what accuracy is called.
+    """
     rows = {name: _row(settings, measured, name, 1) for name in settings.config["variants"]}
     for place, name in enumerate(rows):
         seeds = over([one["variants"][place] for one in replicas])
         rows[name] |= {"seeds": seeds} if seeds else {}
-    recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp)
+    recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp, measure)
     return {
         "machine": measured["machine"],
         "variants": list(rows.values()),
@@ -140,6 +147,16 @@ def _replica(
     }
 
 
+def _left_by(stage: str, inputs: Inputs, file: str) -> list[Facts]:
+    """What steps of a transform left of themselves, each with its path; of the first replica."""
+    paths = {step: step.removeprefix(f"{stage}(").removesuffix(")") for step in inputs}
+    return [
+        {"name": path, **_read(inputs[step] / file)}
+        for step, path in paths.items()
+        if step == f"{stage}({path})"
+    ]
+
+
 def _metrics(manifests: Mapping[str, Facts], step: str) -> Facts:
     """What a step said of its work; nothing where it was not done."""
     found: Facts = manifests[step]["metrics"] if step in manifests else {}
@@ -166,6 +183,7 @@ def _dataset(ingest: Path, digest: str, audit: Audit) -> Facts:
     known = facts(ingest)
     kept = ("name", "classes", "train", "validation", "test")
     aside = {"quarantined": len(audit.quarantined), "audit": audit}
+    aside |= {"multi_label": known.get("multi_label", False)}
     return {**{key: known[key] for key in kept}, "digest": digest, **aside}
 
 

@@ -1,10 +1,12 @@
 """Train: fit the network, and keep the weights of its best epoch on validation."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 from pipeline.fit import loop, optimizers
+from pipeline.fit.ensembles.answers import drawn_for
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.precision import recast
@@ -26,7 +28,9 @@ def run(settings: Train, inputs: Inputs, out: Path) -> Metrics:
     model = load_model(inputs["build"] / "model.keras")
     learner = recast(model, settings.precision)
     callbacks = make_callbacks(settings, keras.callbacks.Callback)
-    fitted = loop.fit(learner, loop.Task.read(inputs), settings, callbacks=callbacks, out=out)
+    task = loop.Task.read(inputs)
+    drawn = drawn_for(settings, inputs, task.train)
+    fitted = loop.fit(learner, replace(task, drawn=drawn), settings, callbacks=callbacks, out=out)
     model.set_weights(learner.get_weights())
     save_model(model, out / "model.keras")
     write_history(out, fitted.history)

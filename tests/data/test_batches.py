@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.data import AUGMENTATIONS, POLICIES, batches
 from pipeline.data.augmentation import augmenter, complete
-from pipeline.data.batches import plain_batches, steps, training_batches
+from pipeline.data.batches import plain_batches, steps, training_batches, weighed
 from pipeline.data.operations.base import Batch
 from pipeline.errors import ConfigError
 from tests.front_door import ROOT
@@ -173,8 +173,6 @@ def test_mixing_without_targets_is_an_error_of_the_caller(digits):
     split = (digits[0][:COUNT], digits[1][:COUNT])
     with pytest.raises(TypeError, match="ask for batches with `classes`"):
         epochs(split, 1, change=augmenter(complete(["mixup"])))
-    with pytest.raises(TypeError, match="ask for batches with `classes`"):
-        training_batches(split, 8, 0, unchanged, weights={0: 1.0})
 
 
 def test_what_a_picture_weighs_is_mixed_as_its_target_is(digits):
@@ -182,10 +180,23 @@ def test_what_a_picture_weighs_is_mixed_as_its_target_is(digits):
     weights = {number: 1.0 + number for number in range(10)}
     for policy in ("none", "mix"):
         change = augmenter(complete(policy))
-        stream = training_batches(split, BATCH, 0, change, classes=10, weights=weights)
-        for _, targets, weighed in islice(stream.as_numpy_iterator(), 4):
-            assert weighed.shape == (len(targets),)
-            assert np.abs(weighed - targets @ np.arange(1, 11)).max() < 1e-5
+        stream = weighed(training_batches(split, BATCH, 0, change, classes=10), weights)
+        for _, targets, said in islice(stream.as_numpy_iterator(), 4):
+            assert said.shape == (len(targets),)
+            assert np.abs(said - targets @ np.arange(1, 11)).max() < 1e-5
+
+
+def test_pictures_that_were_drawn_make_up_an_epoch_in_an_order_of_its_own(digits):
+    split = (digits[0][:COUNT], np.arange(COUNT))
+    drawn = np.random.default_rng(0).integers(0, COUNT, COUNT - 7)
+    stream = training_batches(split, BATCH, 3, unchanged, drawn=drawn)
+    per_epoch = steps(len(drawn), BATCH)
+    seen = [labels for _, labels in islice(stream.as_numpy_iterator(), 2 * per_epoch)]
+    first, second = (np.concatenate(part) for part in (seen[:per_epoch], seen[per_epoch:]))
+    assert sorted(first) == sorted(second) == sorted(drawn)
+    assert not np.array_equal(first, second)
+    later = training_batches(split, BATCH, 3, unchanged, per_epoch + 1, drawn=drawn)
+    assert np.array_equal(next(later.as_numpy_iterator())[1], seen[per_epoch + 1])
 
 
 def test_the_same_picture_is_changed_differently_in_each_batch_and_epoch(digits):

@@ -22,7 +22,8 @@ def set_of(counts, sizes, *, gray=False, unreadable=0, across=0, pixels=False):
     bad = [Remark(f"{number}.png", "empty, 0 bytes") for number in range(unreadable)]
     sample = Sample(sizes, len(sizes) if gray else 0, 0, across, 0, bad, [])
     classes = [f"class {number}" for number in range(len(rows))]
-    return Look("set", classes, np.array(rows, np.int64), pixels, [], [], [], sample)
+    counts = np.array(rows, np.int64)
+    return Look("set", classes, counts, counts.sum(axis=0), False, pixels, [], [], [], sample)
 
 
 def advised(look, path="photos"):

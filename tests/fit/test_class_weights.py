@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline.compress.legacy import mirror
 from pipeline.data.augmentation import augmenter
-from pipeline.data.batches import plain_batches, training_batches
+from pipeline.data.batches import plain_batches, training_batches, weighed
 from pipeline.fit import session
 from pipeline.fit.class_weights import class_weights
 from pipeline.fit.loop import fit
@@ -87,14 +87,14 @@ def test_a_mixed_picture_weighs_what_its_classes_do(api, imbalanced, network):
     mixed = replace(imbalanced, policy=[{"mixup": {"alpha": 1.0}}])
     weights = class_weights("balanced", mixed.train[1], 10)
     change = augmenter(mixed.policy)
-    stream = training_batches(mixed.train, 32, 0, change, classes=10, weights=weights)
+    stream = weighed(training_batches(mixed.train, 32, 0, change, classes=10), weights)
     model, weighted = fitted(mixed, network, api, class_weights="balanced", **still)
     losses, sizes = [], []
     epoch = stream.take(mixed.steps_per_epoch(Train(**SETTINGS)))
-    for images, targets, weighed in epoch.as_numpy_iterator():
+    for images, targets, weights_of in epoch.as_numpy_iterator():
         said = np.asarray(model(images, training=True))
         by_picture = -(targets * np.log(np.maximum(said, 1e-7))).sum(axis=1)
-        losses.append((by_picture * weighed).mean())
+        losses.append((by_picture * weights_of).mean())
         sizes.append(len(images))
     assert weighted.history["loss"][0] == pytest.approx(np.average(losses, weights=sizes), rel=1e-3)
 

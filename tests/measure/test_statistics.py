@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.measure.statistics import accuracy, agreement, drop_pp, mcnemar, right, wilson
+from pipeline.measure.statistics import (
+    accuracy,
+    agreement,
+    answers,
+    drop_pp,
+    mcnemar,
+    right,
+    wilson,
+)
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.4, 0.4, 0.2]], np.float32)
 
@@ -46,7 +54,7 @@ def test_accuracy_counts_the_first_of_equal_tops():
     assert accuracy(PROBABILITIES, np.array([0, 2, 1], np.int64)) == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("labels", [np.zeros(2, np.int64), np.zeros((3, 3), np.uint8)])
+@pytest.mark.parametrize("labels", [np.zeros(2, np.int64), np.zeros((3, 2), np.uint8)])
 def test_labels_of_other_pictures_are_refused(labels):
     with pytest.raises(ValueError, match="do not fit"):
         right(PROBABILITIES, labels)
@@ -63,3 +71,24 @@ def test_agreement_looks_at_the_top_class_only():
 def test_a_drop_is_counted_in_points_and_a_gain_is_negative():
     assert drop_pp(0.93, 0.95) == pytest.approx(2.0)
     assert drop_pp(0.96, 0.95) == pytest.approx(-1.0)
+
+
+SHOWN = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 0]], np.uint8)
+SAID = np.array([[0.9, 0.1, 0.5], [0.2, 0.4, 0.49], [0.3, 0.8, 0.6], [0.9, 0.2, 0.1]])
+
+
+def test_of_several_labels_right_is_a_picture_with_every_class_right():
+    assert right(SAID, SHOWN).tolist() == [True, True, False, False]
+    assert accuracy(SAID, SHOWN) == 0.5
+    assert answers(SAID, several=True).tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 1], [1, 0, 0]]
+    with pytest.raises(ValueError, match="do not fit"):
+        right(SAID, SHOWN[:, :2])
+
+
+def test_of_several_labels_models_agree_where_all_their_answers_do():
+    other = SAID.copy()
+    other[0, 0] = 0.55  # surer or less sure, the answer is the same
+    other[1, 2] = 0.51
+    assert agreement(other, SAID, several=True) == 0.75
+    assert agreement(SAID, SAID, several=True) == 1
+    assert agreement(other, SAID) == 1, "by the top class alone nothing would be seen"

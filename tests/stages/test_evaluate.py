@@ -76,3 +76,30 @@ def test_the_whole_test_split_is_looked_at_and_drawn(chain, settings, do, tmp_pa
         *("training_curves", "confusion_matrix", "wrong_pictures"),
         *("least_sure", "probability_bars"),
     }
+
+
+SHOWN = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 0]], np.uint8)
+SAID = np.array([[0.9, 0.6, 0.1], [0.1, 0.2, 0.4], [0.2, 0.9, 0.3], [0.9, 0.7, 0.1]], np.float32)
+
+
+def test_several_labels_by_hand():
+    scores = evaluate.score(SAID, SHOWN, CLASSES)
+    assert (scores["correct"], scores["accuracy"]) == (2, 0.5), "the first two have all right"
+    assert scores["hamming_loss"] == pytest.approx(2 / 12), "an eel missed, a dog too many"
+    cat, dog, eel = scores["per_class"]
+    assert (cat["precision"], cat["recall"], cat["average_precision"]) == (1, 1, 1)
+    assert (dog["precision"], dog["recall"], dog["support"]) == (pytest.approx(2 / 3), 1, 2)
+    assert dog["average_precision"] == pytest.approx((1 + 2 / 3) / 2), "ranks 1 and 3 are dogs"
+    assert eel == {"class": "eel", "precision": 0, "recall": 0, "f1": 0, "support": 1,
+                   "average_precision": 1 / 2}  # fmt: skip
+    assert scores["macro_f1"] == pytest.approx((1 + 0.8 + 0) / 3)
+    assert scores["micro_f1"] == pytest.approx(2 * 4 / (2 * 4 + 1 + 1)), "4 found, 1 + 1 wrong"
+    assert scores["mean_average_precision"] == pytest.approx((1 + 5 / 6 + 1 / 2) / 3)
+    entropy = -(SHOWN * np.log(SAID) + (1 - SHOWN) * np.log(1 - SAID))
+    assert scores["loss"] == pytest.approx(entropy.mean(), rel=1e-5)
+
+
+def test_a_class_nobody_shows_counts_in_no_mean_of_precision():
+    scores = evaluate.score(SAID[:, :2], SHOWN[:, :2] * np.array([1, 0], np.uint8), CLASSES[:2])
+    assert [row["average_precision"] for row in scores["per_class"]] == [1, None]
+    assert scores["mean_average_precision"] == 1

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
-Labels = NDArray[np.int64]
+Labels = NDArray[np.integer[Any]]  # int64 `(N,)`, or of several a picture uint8 `(N, classes)`
+Label = int | tuple[int, ...]  # the number of a class, or rising numbers of those it shows
 SPLITS = ("train", "validation", "test")
 
 
@@ -19,11 +20,12 @@ class Found:
 
     `where` is how a person finds it: a path below the source's folder, a row, an index. `content`
     is a file's path, the bytes of a file, or pixels uint8 `(H, W)` or `(H, W, C)`. `split` is the
-    one the source gives it; None leaves it to us.
+    one the source gives it; None leaves it to us. `label` is a class's number, or those of all it
+    shows where the catalog is `multi_label`.
     """
 
     where: str
-    label: int
+    label: Label
     content: str | bytes | Images
     split: str | None = None
 
@@ -45,7 +47,8 @@ class Catalog:
     width and channels of all, where that is known; `listed`, that each was named as a picture, so
     that none is passed over for what it is. `passed_over` lists what was not taken for a picture,
     which counts as no harm; `noted`, what was taken as it is but is worth a look. Both are complete
-    once `pictures` has ended.
+    once `pictures` has ended. `multi_label` tells that a picture may show none of the classes, one
+    or several.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Catalog:
     pixels: bool = False
     shape: tuple[int, int, int] | None = None
     listed: bool = False
+    multi_label: bool = False
     passed_over: list[Remark] = field(default_factory=list)
     noted: list[Remark] = field(default_factory=list)
 

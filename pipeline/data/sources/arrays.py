@@ -3,7 +3,7 @@
 import math
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from pipeline.data.sources import Catalog, Found, Remark
-from pipeline.data.sources.labels import numbered
+from pipeline.data.sources import Catalog, Found, Label, Remark
+from pipeline.data.sources.labels import flagged, numbered
 from pipeline.data.sources.places import (
     LARGE,
     PACKED_AT_MOST,
@@ -42,7 +42,8 @@ class Arrays:
     """`images` and `labels`, or `x_train`, `y_train`, `x_test`, `y_test`: .npz, or .npy files.
 
     Images are uint8 `(N, H, W)` or `(N, H, W, C)` with 1, 3 or 4 channels, the fourth of them
-    opacity. Labels are whole numbers or words, `(N,)`; the classes are those seen, sorted, unless
+    opacity. Labels are whole numbers or words, `(N,)`, or 0 and 1, `(N, classes)`, where a picture
+    may show several classes or none; the classes are those seen, sorted, unless
     `ingest.classes` or an array `classes` lists them. Images are read a picture at a time.
     """
 
@@ -81,18 +82,32 @@ class Arrays:
         self._require_one_shape([images for images, _ in parts.values()])
         said = {part: pair[1] for part, pair in parts.items()}
         names = self.wanted or (self._listed_classes() if "classes" in members else [])
-        classes, numbers = numbered(said, names, self.path)
+        several = [labels.ndim == 2 for labels in said.values()]
+        if any(several) and not all(several):
+            raise DataError(f"{self.path}: labels of one split are (N,), of another (N, classes)")
+        classes, numbers = self._numbers(said, names, all(several))
         return Catalog(
             printable(self.path.stem),
             classes,
             self._pictures({part: pair[0] for part, pair in parts.items()}, numbers),
             count=sum(map(len, numbers.values())),
             pixels=True,
+            multi_label=all(several),
             passed_over=[
                 Remark(printable(name), "an array that is not read")
                 for name in sorted(set(members) - KNOWN)
             ],
         )
+
+    def _numbers(
+        self, said: dict[str, NDArray[np.generic]], names: list[str], several: bool
+    ) -> tuple[list[str], dict[str, Sequence[Label]]]:
+        """The classes, and the label of each picture by split."""
+        if several:
+            classes, sets = flagged(said, names, self.path)
+            return classes, dict(sets)
+        classes, numbers = numbered(said, names, self.path)
+        return classes, {part: labels.tolist() for part, labels in numbers.items()}
 
     def _both(self, images: str, labels: str, members: list[str]) -> bool:
         """Tell whether a split is there; raises `DataError` where it is by half."""
@@ -204,10 +219,13 @@ class Arrays:
                 f"ingest.max_pixels ({self.max_pixels:,})"
             )
         found = self._whole(labels)
-        if found.shape != shape[:1] or found.dtype.kind not in "iuU":
+        several = found.ndim == 2 and found.shape[1] > 1 and found.dtype.kind in "iub"
+        one = found.ndim == 1 and found.dtype.kind in "iuU"
+        if found.shape[:1] != shape[:1] or not (one or several):
             raise DataError(
                 f"{self.path}: {labels} is {found.dtype} {found.shape}; expected "
-                f"({shape[0]},) whole numbers or words, one for each of {images}"
+                f"({shape[0]},) whole numbers or words, one for each of {images}, or 0 and 1, "
+                f"({shape[0]}, classes)"
             )
         return found
 
@@ -221,12 +239,12 @@ class Arrays:
             raise DataError(f"{self.path}: pictures of several shapes: {said}")
 
     def _pictures(
-        self, images: dict[str, str], labels: dict[str, NDArray[np.int64]]
+        self, images: dict[str, str], labels: dict[str, Sequence[Label]]
     ) -> Iterator[Found | Remark]:
         for part, name in images.items():
             split = None if part == "all" else part
             with self._open(name) as (stream, shape, _):
-                for row, label in enumerate(labels[part].tolist()):
+                for row, label in enumerate(labels[part]):
                     content = _exactly(stream, math.prod(shape[1:]))
                     pixels = np.frombuffer(content, np.uint8).reshape(shape[1:])
                     yield Found(f"{name}[{row}]", label, pixels, split)

@@ -38,6 +38,33 @@ def numbered(
     }
 
 
+def flagged(
+    labels: Mapping[str, NDArray[Any]], names: list[str], path: Path
+) -> tuple[list[str], dict[str, list[tuple[int, ...]]]]:
+    """Turn labels of 0 and 1, `(N, classes)`, into numbers of the classes each picture shows.
+
+    Raises:
+        DataError: a label is neither, or there are not as many columns as names.
+    """
+    columns = {values.shape[1] for values in labels.values()}
+    names = [printable(name) for name in names] or [str(number) for number in range(max(columns))]
+    for part, values in labels.items():
+        if values.dtype.kind not in "iub" or ((values != 0) & (values != 1)).any():
+            raise DataError(
+                f"{path}: labels of {part} are {values.dtype} {values.shape}; those of several "
+                f"classes a picture are 0 and 1, (N, classes)"
+            )
+        if values.shape[1] != len(names):
+            raise DataError(
+                f"{path}: labels of {part} have {values.shape[1]} columns, but there are "
+                f"{len(names)} classes"
+            )
+    return names, {
+        part: [tuple(np.flatnonzero(row).tolist()) for row in values]
+        for part, values in labels.items()
+    }
+
+
 def _of_numbers(
     seen: Iterable[int], names: list[str], path: Path
 ) -> tuple[list[str], dict[int, int]]:

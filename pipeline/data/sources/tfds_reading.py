@@ -47,11 +47,21 @@ def image_and_label(info: Any) -> tuple[str, str]:
             held = ", ".join(f"{name} ({type(kind).__name__})" for name, kind in features.items())
             raise DataError(
                 f"{info.full_name}: a picture and its class are one Image and one ClassLabel; "
-                f"this set has {held or type(info.features).__name__}"
+                f"this set has {held or type(info.features).__name__}{_several(features)}"
             )
     if features[image].np_dtype.kind == "f":  # stored as a PNG of the floats' bytes
         raise DataError(f"{info.full_name}: the pixels of {image} are floats; none are decoded")
     return image, label
+
+
+def _several(features: Mapping[str, Any]) -> str:
+    """What to do with a set of several labels a picture: the tail of an error line, or nothing."""
+    from tensorflow_datasets import features as kinds
+
+    several = any(
+        isinstance(getattr(kind, "feature", None), kinds.ClassLabel) for kind in features.values()
+    )
+    return "; several labels a picture are read from a table or arrays" if several else ""
 
 
 def splits_to_read(info: Any) -> tuple[dict[str, str | None], list[Remark]]:
