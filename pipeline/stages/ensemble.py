@@ -81,8 +81,8 @@ def run(settings: Ensemble, inputs: Inputs, out: Path) -> Metrics:
     """Write `model.keras` and `ensemble.json`: members, what each counts, and how all do.
 
     Raises:
-        ConfigError: stacking members that do not end in a softmax.
-        DataError: too few validation pictures to fit on.
+        ConfigError: stacking members that do not end in a softmax, or too few validation pictures
+            to fit on.
     """
     networks, task = members_of(inputs), Task.read(inputs)
     members = Members(networks, task, answers(networks, task.validation))

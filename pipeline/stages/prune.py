@@ -12,6 +12,7 @@ from pipeline.compress.schedule import Ramp
 from pipeline.data.batches import steps
 from pipeline.data.dataset import facts
 from pipeline.fit import optimizers
+from pipeline.fit.ensembles.members import VOTE
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Fitted, Task, fit
@@ -56,6 +57,7 @@ def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
         ramp,
         np.asarray(task.validation[0][:COMPARED], np.float32),
         exclude=settings.exclude,
+        whole=(VOTE,),
     )
     save_model(pruned.model, out / "model.keras")
     write_history(out, fits[0].history)

@@ -1,15 +1,19 @@
 """How an ensemble unfolds: what is trained for it, from what, and what it shares."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pipeline import Config
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, TrainingError
 from pipeline.fingerprint import FileMemo
 from pipeline.graph import STAGES
 from pipeline.plan import Plan
+from pipeline.stages import train
 from pipeline.store import Store
+from tests.front_door import SMALL, steps
 
 BOTH = "variants=[float32, ensemble+int8]"
 
@@ -113,3 +117,53 @@ def test_what_makes_no_ensemble_is_said_in_a_line(words, said):
 
 def test_every_transform_is_a_stage():
     assert {"ensemble", "distill"} <= {stage.name for stage in STAGES}
+
+
+def untrained(settings, inputs, out):
+    """In place of training: the network as it was built, and a history of one epoch."""
+    shutil.copy(inputs["build"] / "model.keras", out / "model.keras")
+    (out / "history.csv").write_text("epoch,val_accuracy,val_loss\n1,0.1,2.0\n")
+    return {"epochs": 1, "best_epoch": 1, "val_accuracy": 0.1}
+
+
+def rows(artifacts):
+    report = json.loads((artifacts / "digits" / "report.json").read_text())
+    return {row["name"]: row for row in report["variants"]}
+
+
+def test_a_member_that_fails_costs_its_ensemble_and_nothing_else(copied, inside, monkeypatch):
+    def diverge(settings, inputs, out):
+        if settings.seed == 200:  # of the second
+            raise TrainingError("the loss became NaN")
+        return untrained(settings, inputs, out)
+
+    monkeypatch.setattr(train, "run", diverge)
+    variants = "variants=[float32, int8, ensemble+int8]"
+    done = inside("run", *SMALL, variants, artifacts=copied)
+    assert done.code == 4, done.err
+    assert "Traceback" not in done.err
+    said = steps(done)
+    assert (said["train(ensemble/2)"], said["train(ensemble/3)"]) == ("failed", "ran")
+    assert said["ensemble(ensemble)"] == said["quantize(ensemble+int8)"] == "failed"
+    found = rows(copied)
+    assert {name: row["status"] for name, row in found.items()} == {
+        "float32": "ok",
+        "int8": "ok",
+        "ensemble+int8": "failed",
+    }
+    assert found["ensemble+int8"]["reason"] == "the loss became NaN"
+    assert "the loss became NaN" in (copied / "digits" / "report.html").read_text()
+
+
+def test_too_few_pictures_to_fit_an_ensemble_on_refuse_the_variant_alone(
+    tmp_path, inside, monkeypatch
+):
+    monkeypatch.setattr(train, "run", untrained)
+    few = ["ingest.limit=100", "ingest.validation=0.1", "ensemble.combine=stacking"]
+    variants = "variants=[float32, ensemble+int8]"
+    done = inside("run", *SMALL, *few, variants, artifacts=tmp_path)
+    assert done.code == 2, done.err
+    found = rows(tmp_path)
+    assert found["float32"]["status"] == "ok"
+    assert found["ensemble+int8"]["status"] == "refused"
+    assert "fewer than two pictures of a class" in found["ensemble+int8"]["reason"]

@@ -7,7 +7,7 @@ from pipeline.data.dataset import training_split, validation_split
 from pipeline.fit.ensembles import answers as given
 from pipeline.fit.files import load_model
 from pipeline.measure.litert import LiteRT
-from pipeline.stages import build, distill, ensemble, quantize, train
+from pipeline.stages import build, distill, ensemble, prune, quantize, train
 
 WAYS = {
     "voted": {},
@@ -127,3 +127,17 @@ def test_a_pupil_comes_near_its_teacher_and_has_the_size_of_the_network(
     split = validation_split(chain["ingest"])
     found = probabilities(tmp_path, split)
     assert (found.argmax(-1) == split[1]).mean() == pytest.approx(said["val_accuracy"], abs=1e-6)
+
+
+def test_pruned_together_members_keep_what_they_count(chain, do, settings, tmp_path):
+    words = {"variants": ["ensemble+prune+int8"], "prune": {"epochs": 2}}
+    two = {"member/1": chain["train"], "member/2": chain["prune"]}
+    trunk = {role: chain[role] for role in ("ingest", "augment")}
+    ends = tmp_path / "ensemble", tmp_path / "prune"
+    do(ensemble, settings("ensemble(ensemble)", **words), trunk | two, ends[0])
+    values = settings("prune(ensemble+prune)", **words)
+    do(prune, values, trunk | {"candidate": ends[0]}, ends[1])
+    layers = json.loads((ends[1] / "sparsity.json").read_text())
+    assert len(layers) == 8
+    assert all(layer["zeros"] / layer["weights"] > 0.78 for layer in layers)
+    assert np.count_nonzero(load_model(ends[1] / "model.keras").get_layer("vote").kernel) == 2

@@ -71,6 +71,7 @@ def prune(
     images: Any,
     *,
     exclude: Sequence[str] = (),
+    whole: Sequence[str] = (),
     tolerance: float = 1e-5,
 ) -> Pruned:
     """Return `model` fine-tuned by `fit` with `ramp.sparsity` of each kernel's weights zero.
@@ -90,7 +91,7 @@ def prune(
     tf_keras.backend.clear_session()
     twin = mirror(model)
     check_parity(model, twin, images, tolerance)
-    chosen = _choose(twin, exclude)
+    chosen = _choose(twin, exclude, whole)
     wrapped = tfmot.sparsity.keras.prune_low_magnitude(
         twin, _schedule(ramp), pruning_policy=_Only(chosen.values())
     )
@@ -133,11 +134,11 @@ def _schedule(ramp: Ramp) -> Any:
     )
 
 
-def _choose(twin: Any, exclude: Sequence[str]) -> dict[str, Any]:
+def _choose(twin: Any, exclude: Sequence[str], whole: Sequence[str]) -> dict[str, Any]:
     """Return the layers to prune by their names; each once, wherever it is shared."""
     worth: dict[str, Any] = {}
     for name, layer in _leaves(twin):
-        if type(layer) in KERNELS and layer not in worth.values():
+        if type(layer) in KERNELS and name not in whole and layer not in worth.values():
             worth[name] = layer
     left = spared(list(worth), exclude)
     chosen = {name: layer for name, layer in worth.items() if name not in left}

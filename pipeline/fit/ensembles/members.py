@@ -11,6 +11,7 @@ from pipeline.errors import ConfigError
 from pipeline.fit.ensembles.votes import Stacked, Weights
 
 NAME = "ensemble"
+VOTE = "vote"  # the layer whose few weights say what each member counts: never to be pruned
 
 
 def voting(members: Sequence[keras.Model], weights: Weights) -> keras.Model:
@@ -24,9 +25,9 @@ def voting(members: Sequence[keras.Model], weights: Weights) -> keras.Model:
     classes = answers[0].shape[-1]
     columns = [layers.Reshape((classes, 1), name=f"column_{n}")(x) for n, x in enumerate(answers)]
     x = layers.Concatenate(name="columns")(columns)
-    x = layers.Dense(1, use_bias=False, name="vote")(x)
+    x = layers.Dense(1, use_bias=False, name=VOTE)(x)
     model = keras.Model(images, layers.Reshape((classes,), name="probabilities")(x), name=NAME)
-    model.get_layer("vote").set_weights([weights.astype(np.float32)[:, None]])
+    model.get_layer(VOTE).set_weights([weights.astype(np.float32)[:, None]])
     return model
 
 

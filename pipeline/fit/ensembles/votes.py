@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from pipeline.data.sources import Labels
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError
 
 Answers = NDArray[np.floating]
 Weights = NDArray[np.float64]
@@ -75,7 +75,7 @@ def stacked(scores: Answers, labels: Labels, seed: int) -> tuple[Stacked, Answer
     answers to those parts, `(N, K)`, come with it.
 
     Raises:
-        DataError: a class has fewer than two validation pictures.
+        ConfigError: a class has fewer than two validation pictures.
 
     Source: Wolpert, 1992, "Stacked generalization"; Ting and Witten, 1999, for probabilities.
     """
@@ -96,9 +96,9 @@ def out_of_part(
     """Probabilities `(N, K)` of each picture by what `fit` makes of the other parts."""
     most = int(np.bincount(labels, minlength=answers.shape[-1]).min())
     if most < 2:
-        raise DataError(
-            "an ensemble is fitted on validation, which has fewer than two pictures of a class: "
-            "give it more by ingest.validation, or combine by soft_voting"
+        raise ConfigError(
+            "ensemble.combine: weighted and stacking are fitted on validation, which has fewer "
+            "than two pictures of a class: give it more by ingest.validation, or set soft_voting"
         )
     parts = StratifiedKFold(min(PARTS, most), shuffle=True, random_state=seed)
     found = np.zeros(answers.shape[1:])

@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError
 from pipeline.fit.ensembles.votes import (
     cross_entropy,
     least_cross_entropy,
@@ -98,5 +98,5 @@ def test_weights_out_of_part_do_no_better_than_those_fitted_on_all():
 
 def test_too_few_pictures_to_fit_on_are_said():
     labels = np.array([0, 0, 0, 1])
-    with pytest.raises(DataError, match="fewer than two pictures of a class"):
+    with pytest.raises(ConfigError, match="fewer than two pictures of a class"):
         out_of_part(weighted, np.full((2, 4, 2), 0.5), labels, 0)
