@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "models")
+ENGINE = ("pipeline", "pipeline/settings")  # folders whose files are followed from no stage
 AT_ONCE = 1000  # digests written down together
 VERSIONED = ("pillow", "keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
 
@@ -131,11 +132,11 @@ def versions() -> dict[str, str]:
 def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
     """Digest each project file reached from `references` (`"module"` or `"module:name"`).
 
-    Imports are followed through the syntax tree, wherever they stand, but not into the engine,
-    the files that lie directly in `pipeline/`. A row of a lazy table, `"name": "module:object"`,
-    counts and is followed only where `name` is one of `words`: editing LeNet's file or adding a
-    network does not touch a run of another. Docstrings and comments do not count. The templates and
-    styles beside a reached module count byte by byte.
+    Imports are followed through the syntax tree, wherever they stand, but not into the engine: the
+    files that lie directly in `pipeline/`, and the settings. A row of a lazy table,
+    `"name": "module:object"`, counts and is followed only where `name` is one of `words`: editing
+    LeNet's file or adding a network does not touch a run of another. Docstrings and comments do not
+    count. The templates and styles beside a reached module count byte by byte.
     """
     chosen = frozenset(words)
     found: dict[str, str] = {}
@@ -143,7 +144,7 @@ def code(references: Iterable[str], words: Iterable[str]) -> dict[str, str]:
     while waiting:
         module = waiting.pop()
         path = _source(module)
-        if module in found or path is None or path.parent == ROOT / "pipeline":
+        if module in found or path is None or path.parent.relative_to(ROOT).as_posix() in ENGINE:
             continue
         tree_digest, imports, rows = _read(path, path.stat().st_mtime_ns)
         found[module] = tree_digest

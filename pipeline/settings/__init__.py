@@ -1,0 +1,95 @@
+"""The sections of a recipe: what can be set, its type, range, unit and default.
+
+A leaf: it imports no room, so every stage may name its own section in its signature. Sections are
+frozen, refuse unknown keys, and hold values only, so that a stage's cache key can be read off them.
+"""
+
+from collections.abc import Mapping
+
+from pipeline.settings.base import (
+    AUDIT,
+    CHECKPOINTS,
+    LAYERS,
+    LOGS,
+    REFERENCE,
+    SEEDS,
+    THRESHOLD,
+    Inputs,
+    Metrics,
+    Options,
+    Section,
+    Seed,
+    Whole,
+    nth,
+)
+from pipeline.settings.pictures import (
+    Augment,
+    Ingest,
+)
+from pipeline.settings.results import (
+    Benchmark,
+    Evaluate,
+    Export,
+    Quantize,
+    Report,
+)
+from pipeline.settings.training import (
+    Build,
+    Fit,
+    Phase,
+    Train,
+)
+from pipeline.settings.transforms import (
+    Distill,
+    Ensemble,
+    Prune,
+    Transform,
+)
+
+__all__ = [
+    "AUDIT",
+    "CHECKPOINTS",
+    "LAYERS",
+    "LOGS",
+    "REFERENCE",
+    "SECTIONS",
+    "SEEDS",
+    "THRESHOLD",
+    "Augment",
+    "Benchmark",
+    "Build",
+    "Distill",
+    "Ensemble",
+    "Evaluate",
+    "Export",
+    "Fit",
+    "Ingest",
+    "Inputs",
+    "Metrics",
+    "Options",
+    "Phase",
+    "Prune",
+    "Quantize",
+    "Report",
+    "Section",
+    "Seed",
+    "Train",
+    "Transform",
+    "Whole",
+    "nth",
+]
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "ingest": Ingest,
+    "augment": Augment,
+    "build": Build,
+    "train": Train,
+    "evaluate": Evaluate,
+    "ensemble": Ensemble,
+    "distill": Distill,
+    "prune": Prune,
+    "quantize": Quantize,
+    "export": Export,
+    "benchmark": Benchmark,
+    "report": Report,
+}

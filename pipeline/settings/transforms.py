@@ -1,0 +1,168 @@
+"""What the words of a variant's path do to the trained network."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from pipeline.choices import Count, NotNegative, Positive, Share
+from pipeline.errors import ConfigError
+from pipeline.lazy import nearest
+from pipeline.settings.base import Options, Section
+from pipeline.settings.training import Fit, Train
+
+# What a stage that trains takes from `train` where the recipe does not say.
+_TRAINING = frozenset(
+    {
+        "batch",
+        "optimizer",
+        "learning_rate",
+        "schedule",
+        "weight_decay",
+        "clip_norm",
+        "loss",
+        "label_smoothing",
+        "class_weights",
+        "patience",
+    }
+)
+
+
+class Transform(Section):
+    """What a word of a variant's path does; with presets, so that several strengths compare."""
+
+    presets: Mapping[str, Options] = Field(
+        {}, description="one of these is laid over the section by its name in a variant, as in "
+        "`prune.NAME+int8`"
+    )  # fmt: skip
+
+    def preset(self, name: str | None) -> Self:
+        """Lay a preset over the section; raises `ConfigError` for an unknown one."""
+        if name is None:
+            return self
+        section = type(self).__name__.lower()
+        if name not in self.presets:
+            raise ConfigError(f"{section}.{name}: no such preset: {nearest(name, self.presets)}")
+        said = self.model_dump(include=self.model_fields_set) | dict(self.presets[name])
+        try:
+            return type(self).model_validate(said)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join([section, "presets", name, *map(str, problem["loc"])])
+            raise ConfigError(f"{place}: {problem['msg']}") from error
+
+    def inherit(self, train: Train) -> Self:
+        """Fill what the recipe does not say of this section from its `train` section."""
+        values = {name: getattr(train, name) for name in self.inherited}
+        if "learning_rate" in values:
+            values["learning_rate"] = self.first_rate(train)
+        said = {name: getattr(self, name) for name in self.model_fields_set}
+        return self.model_copy(update=values | said | {"presets": {}})
+
+    def first_rate(self, train: Train) -> float:
+        """The learning rate it inherits: of the last phase, which trained the whole network."""
+        return train.phases()[-1].learning_rate
+
+
+class Ensemble(Transform):
+    """Several networks that answer as one.
+
+    Members are trainings of their own, by the settings of `train`, each with another seed. The
+    first is the trained network itself where it would come to the same.
+    """
+
+    members: Annotated[int, Field(strict=True, ge=2, le=100)] = Field(
+        3, description="networks in it"
+    )
+    method: Literal["seeds", "bagging", "boosting"] = Field(
+        "seeds", description="what sets members apart: the seed alone; training pictures drawn "
+        "anew with replacement for each (bagging); drawn the likelier, the oftener members before "
+        "were wrong about them (boosting)"
+    )  # fmt: skip
+    combine: Literal["soft_voting", "weighted", "stacking", "weight_averaging"] = Field(
+        "soft_voting", description="how they answer: the mean of probabilities; their weighted "
+        "mean, with the weights of the least cross-entropy on validation; a logistic regression "
+        "on all scores, fitted on validation; or one network with the mean of those members' "
+        "weights that are better together on validation"
+    )  # fmt: skip
+    start: Literal["fresh", "build", "candidate"] = Field(
+        "fresh", description="what each begins from: initial weights of its own; those of `build`, "
+        "the same for all; or the model that the variant's path has reached, which is tuned on"
+    )  # fmt: skip
+    epochs: Count | None = Field(None, description="of each member; default: those of `train`")
+    learning_rate: Positive | None = Field(
+        None, description="of each member; default: that of `train`"
+    )
+    shrinkage: Annotated[float, Field(strict=True, gt=0, le=1)] = Field(
+        0.2, description="factor on boosting's steps; 1 is the algorithm as published, which "
+        "leaves a network that is wrong about few pictures with those few"
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _share_a_start(self) -> Self:
+        if self.combine == "weight_averaging" and self.start == "fresh":
+            raise ValueError(
+                "weight_averaging is of members that share a start: set start to build or candidate"
+            )
+        return self
+
+    @property
+    def first_is_trained(self) -> bool:
+        """Whether the first member is what `train` comes to."""
+        as_it_is = self.epochs is None and self.learning_rate is None
+        return self.start != "candidate" and self.method != "bagging" and as_it_is
+
+    def of_train(self, train: Train, member: int) -> Train:
+        """The settings a member is trained with, from 1; its seed is not among them."""
+        draw = {"seeds": "all", "bagging": "bootstrap", "boosting": "boosting"}[self.method]
+        said = {
+            "epochs": self.epochs,
+            "learning_rate": self.learning_rate,
+            "draw": "all" if self.method == "boosting" and member == 1 else draw,
+        }
+        if said["draw"] == "boosting":
+            said["shrinkage"] = self.shrinkage
+        said = {name: value for name, value in said.items() if value is not None}
+        return Train.model_validate(train.model_dump() | said)
+
+
+class Distill(Transform, Fit):
+    """The network of `build`, taught by the model that the variant's path has reached."""
+
+    inherited: ClassVar[frozenset[str]] = _TRAINING | {"epochs", "warmup_epochs"}
+    start: Literal["build", "train"] = Field(
+        "build", description="what the pupil begins as: the network as built, or as trained"
+    )
+    temperature: Positive = Field(
+        3.0, description="softens teacher and pupil alike: above 1, unlikely classes count more"
+    )
+    weight: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        0.7, description="share of the teacher in the loss; the labels have the rest"
+    )
+
+    def first_rate(self, train: Train) -> float:
+        """A pupil that begins anew begins at the first rate."""
+        return train.learning_rate if self.start == "build" else super().first_rate(train)
+
+
+class Prune(Transform, Fit):
+    """Magnitude pruning while fine-tuning."""
+
+    inherited: ClassVar[frozenset[str]] = _TRAINING
+    epochs: Count = Field(6, description="times over the training pictures")
+    warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
+    steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
+    sparsity: Share = Field(0.8, description="share of zeros in each pruned kernel at the end")
+    ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
+    begin: NotNegative = Field(0.0, lt=1, description="share of the run after which pruning starts")
+    end: Share = Field(0.5, description="share of the run at which all zeros are there")
+    exclude: tuple[str, ...] = Field(
+        (), description="left dense: patterns of layer names, and `first` and `last` of those with "
+        "a kernel"
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _begin_before_end(self) -> Self:
+        if self.begin >= self.end:
+            raise ValueError(f"begin {self.begin:g} is not before end {self.end:g}")
+        return self
