@@ -18,7 +18,8 @@ def project(tmp_path, monkeypatch):
         "def run():\n    from models import MODELS\n    return aid(MODELS)\n",
         "pipeline/room/__init__.py": "",
         "pipeline/settings/base.py": "x = 1\n",
-        "pipeline/room/help.py": "from pipeline.errors import E\nimport pipeline.settings.base\ndef aid(x):\n    return x\n",
+        "pipeline/room/help.py": "from pipeline.errors import E\nimport pipeline.settings.base\n"
+        "def aid(x):\n    return x\n",
         "pipeline/room/other.py": "x = 1\n",
         "pipeline/room/templates/page.html": "<p>",
         "pipeline/errors.py": "class E(Exception): ...\n",

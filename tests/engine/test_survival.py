@@ -38,10 +38,10 @@ def leaves_only_checkpoints(artifacts):
     )
 
 
-def wait_for_epoch(run, artifacts, epoch):
+def wait_for_epoch(run, artifacts, epoch, stage="train"):
     """Wait until so many epochs of a training are saved."""
     while run.poll() is None:
-        if list((artifacts / ".cache" / "train").glob(f".*/{CHECKPOINTS}/epoch-{epoch:05}-*")):
+        if list((artifacts / ".cache" / stage).glob(f".*/{CHECKPOINTS}/epoch-{epoch:05}-*")):
             return
         time.sleep(0.001)
     pytest.fail(f"epoch {epoch} was never saved: {run.communicate()[1]}")
@@ -180,8 +180,28 @@ def test_a_training_cut_off_goes_on_where_it_was_and_its_file_is_the_same(
     assert found["digest"] == expected["digest"]
 
 
-def newest_training(artifacts):
-    manifests = (artifacts / ".cache" / "train").glob("*/manifest.json")
+@pytest.mark.slow
+def test_a_pupil_cut_off_goes_on_where_it_was_and_its_file_is_the_same(copied, tmp_path):
+    words = (*SMALL, "variants=[distill+int8]", "distill.epochs=30")
+    until = ("--until", "distill")
+    run = start(*words, *until, artifacts=copied)
+    wait_for_epoch(run, copied, 3, "distill")
+    run.kill()
+    run.communicate()
+    again = call("run", *words, *until, artifacts=copied)
+    assert (again.code, ran(again)) == (0, ["distill(distill)"]), again.err
+    assert "going on after " in again.err
+    whole = call("run", *words, *until, artifacts=tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    found, expected = (newest_training(at, "distill") for at in (copied, tmp_path / "whole"))
+    assert found["metrics"].pop("resumed_from_epoch") >= 3
+    assert expected["metrics"].pop("resumed_from_epoch") is None
+    assert found["metrics"] == expected["metrics"]
+    assert found["digest"] == expected["digest"]
+
+
+def newest_training(artifacts, stage="train"):
+    manifests = (artifacts / ".cache" / stage).glob("*/manifest.json")
     return json.loads(max(manifests, key=lambda path: path.stat().st_mtime).read_text())
 
 
