@@ -56,7 +56,7 @@ THIN = {
 GRAY, COLOUR, IMAGENET = ((28, 28, 1), 10), ((32, 32, 3), 10), ((224, 224, 3), 1000)
 FORMS = [
     ("small_cnn", *GRAY, {}, 94_186),
-    ("pocket_cnn", *GRAY, {}, 95_962),
+    ("pocket_cnn", *GRAY, {}, 97_562),
     ("mlp", *GRAY, {}, 101_770),
     ("deep_mlp", *GRAY, {}, 567_434),
     ("simple_cnn", *GRAY, {}, 121_930),
