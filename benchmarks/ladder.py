@@ -20,15 +20,17 @@ from typing import Any
 
 import numpy as np
 import yaml
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from models import MODELS  # noqa: E402
 from pipeline.measure.latency import Latency, time_files  # noqa: E402
-from pipeline.show import figures  # noqa: E402
+from pipeline.show import numbers  # noqa: E402
+from pipeline.show.canvas import BLUE, GREY, HEAD, RULE, SMALL_SIZE, drawn, page, panel, save  # noqa: E402
 from pipeline.show.numbers import percent, points, size  # noqa: E402
-from pipeline.show.schema import Variant  # noqa: E402
 
 RUNGS = ROOT / "configs" / "ladder"
 ROUNDS, RUNS, WARMUP = 12, 20, 3
@@ -121,19 +123,64 @@ def table(reports: dict[str, Rung], latency: dict[str, Latency]) -> str:
         f"|---|{'--:|' * (len(head) - 1)}",
         *(line(name, report, latency) for name, report in reports.items()),
         "",
-        "![int8 files: size, accuracy, latency](ladder.png)",
+        "![int8 files: accuracy, size, latency](ladder.png)",
         "",
     ])  # fmt: skip
 
 
-def draw(reports: dict[str, Rung], latency: dict[str, Latency], file: Path) -> None:
-    """Draw the int8 files: size against accuracy, with latency as area."""
-    rows = []
-    for name, report in reports.items():
-        row, found = by_name(report)["int8"], latency[f"{name}/int8"]
-        times = row["latency_us"] | {"p50": found.p50, "p90": found.p90, "p99": found.p99}
-        rows.append(Variant.model_validate(row | {"name": name, "latency_us": times}))
-    figures.save(figures.size_accuracy_latency(rows), file)
+@drawn
+def draw(reports: dict[str, Rung], latency: dict[str, Latency]) -> Figure:
+    """Draw the int8 files, a line a network: accuracy with its interval, size, latency."""
+    rows = {name: by_name(report)["int8"] for name, report in reports.items()}
+    height = 0.24 * len(rows)
+    subtitle = (
+        "int8 files of networks that saw the same pictures equally often, and few of them: what "
+        "each makes of little, not what it can reach. Bars are 95 % intervals."
+    )
+    figure, sheet = page("The ladder", subtitle, height + 0.75)
+    panels: tuple[tuple[str, str, list[float]], ...] = (
+        ("accuracy", "{x:g} %", [100 * row["accuracy"] for row in rows.values()]),
+        ("size", "", [row["bytes"] for row in rows.values()]),
+        ("latency (p50)", "", [latency[f"{name}/int8"].p50 for name in rows]),
+    )
+    at = range(len(rows))
+    for number, (title, form, values) in enumerate(panels):
+        axes = panel(figure, 1.25 + 1.57 * number, HEAD + 0.25, 1.42, height)
+        axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
+        axes.spines["left"].set_visible(False)
+        axes.hlines(at, 0, 1, color=RULE, linewidth=0.8, transform=axes.get_yaxis_transform())
+        sheet.text(1.25 + 1.57 * number, HEAD + 0.12, title, weight="bold", size=SMALL_SIZE)
+        if number == 0:
+            axes.hlines(at, *_interval(rows), color=GREY, linewidth=2)
+            axes.xaxis.set_major_formatter(form)
+        else:
+            axes.set_xscale("log")
+            shown = numbers.round_size if number == 1 else numbers.latency
+            axes.xaxis.set_major_formatter(
+                FuncFormatter(lambda value, _, shown=shown: shown(value))
+            )
+            axes.xaxis.set_major_locator(LogLocator(numticks=4))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.plot(values, at, "o", color=BLUE, markersize=4.5)
+    for number, name in enumerate(rows):
+        sheet.text(0.22, HEAD + 0.25 + 0.24 * (number + 0.5), name, size=SMALL_SIZE, va="center")
+    return figure
+
+
+@FuncFormatter
+def _bytes(value: float, _: int) -> str:
+    return numbers.round_size(value)
+
+
+@FuncFormatter
+def _microseconds(value: float, _: int) -> str:
+    return f"{value:g} µs" if value < 1000 else f"{value / 1000:g} ms"
+
+
+def _interval(rows: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """Both ends of the intervals, in percent."""
+    low, high = zip(*(row["accuracy_ci95"] for row in rows.values()), strict=True)
+    return [100 * one for one in low], [100 * one for one in high]
 
 
 def main() -> None:
@@ -150,7 +197,7 @@ def main() -> None:
     latency = timed(names, given.artifacts.resolve())
     page = table(reports, latency)
     (ROOT / "benchmarks" / "ladder.md").write_text(page, encoding="utf-8")
-    draw(reports, latency, ROOT / "benchmarks" / "ladder.png")
+    save(draw(reports, latency), ROOT / "benchmarks" / "ladder.png")
     print(page)
 
 
