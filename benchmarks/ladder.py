@@ -155,10 +155,7 @@ def draw(reports: dict[str, Rung], latency: dict[str, Latency]) -> Figure:
             axes.xaxis.set_major_formatter(form)
         else:
             axes.set_xscale("log")
-            shown = numbers.round_size if number == 1 else numbers.latency
-            axes.xaxis.set_major_formatter(
-                FuncFormatter(lambda value, _, shown=shown: shown(value))
-            )
+            axes.xaxis.set_major_formatter(_bytes if number == 1 else _microseconds)
             axes.xaxis.set_major_locator(LogLocator(numticks=4))
             axes.xaxis.set_minor_formatter(NullFormatter())
         axes.plot(values, at, "o", color=BLUE, markersize=4.5)
