@@ -52,8 +52,8 @@ def troubled(tmp_path_factory, root):
 
 def test_what_ingest_writes_is_what_the_report_reads(sound, troubled):
     for made in (sound, troubled):
-        read = Audit.model_validate(made.audit)
-        assert read.model_dump(mode="json") == made.audit
+        read = Audit.model_validate(made.audit).model_dump(mode="json")
+        assert read == made.audit | {"labels_per_picture": None}, "said of several labels alone"
 
 
 def test_a_sound_set_has_no_troubles(sound):

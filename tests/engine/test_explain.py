@@ -192,7 +192,9 @@ def test_files_added_and_removed_are_named(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
+@pytest.mark.parametrize(
+    "stage", [stage.name for stage in STAGES if stage.name not in {"ensemble", "distill"}]
+)
 def test_an_entry_that_was_harmed_is_to_be_made_again(stage, copied):
     folder = next((copied / ".cache" / stage).iterdir())
     manifest = json.loads((folder / "manifest.json").read_text())

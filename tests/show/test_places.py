@@ -5,10 +5,14 @@ from pipeline.show.places import figures_by_place
 
 
 def test_every_figure_that_can_be_drawn_is_listed_with_its_place():
-    drawn = set(figures.__all__) - {"save", "sheet_classes"}
+    of_several_labels = {"wrong_sets", "least_sure_sets"}  # in the same places
+    drawn = set(figures.__all__) - {"save", "sheet_classes"} - of_several_labels
     assert set(places.FIGURES) == drawn
     listed = {picture.file for picture in places.listed(repeated=True)}
-    assert listed == {f"{name}.png" for name in drawn - {"contact_sheet"}}
+    assert listed == {f"{name}.png" for name in drawn - {"contact_sheet", "class_scores"}}
+    several = {picture.file for picture in places.listed(repeated=True, several=True)}
+    assert several - listed == {"class_scores.png"}
+    assert listed - several == {"confusion_matrix.png"}
     once = {picture.file for picture in places.listed(repeated=False)}
     assert listed - once == {"accuracy_by_run.png"}
 

@@ -16,7 +16,7 @@ PAGES = {
     "ingest": {"dataset": "digit_pages", "classes": ["1", "3", "5", "7", "9"], "validation": 0.2,
                "limit": None},
     "augment": {"policy": [{"cutmix": {"alpha": 1.0, "probability": 0.3}}]},
-    "train": {"epochs": 10, "label_smoothing": 0.05},
+    "train": {"epochs": 20, "label_smoothing": 0.05},
     "prune": {"sparsity": 0.5},
     "variants": ["float32", "int8", "prune+int8"],
 }  # fmt: skip
@@ -50,7 +50,7 @@ def test_the_network_answers_for_each_class_by_itself(pages):
     model = load_model(pages["train"] / "model.keras")
     images, labels = dataset.validation_split(pages["ingest"])
     said = model.predict(np.asarray(images, np.float32), verbose=0)
-    assert ((said >= 0.5) == labels).all(axis=1).mean() > 0.5
+    assert ((said >= 0.5) == labels).all(axis=1).mean() > 0.5, "a third have none"
     totals = said.sum(axis=1)
     assert totals.min() < 0.5, "on some there is none"
     assert totals.max() > 1.5, "on others there are several"
