@@ -125,3 +125,17 @@ def test_fashion_mnist_in_part_goes_the_whole_way(pix2pocket, tmp_path):
     assert abs(found["int8"]["drop_pp"]) < 2
     assert found["int8"]["bytes"] <= 0.29 * found["float32"]["bytes"]
     assert found["prune+int8"]["nonzero_params"] <= 0.22 * found["prune+int8"]["params"]
+
+
+@pytest.mark.fashion
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not there")
+def test_the_fast_recipe_learns_from_a_part_as_well(pix2pocket, tmp_path):
+    part = ("ingest.limit=6000", "quantize.calibration_images=64")
+    recipe = "configs/fashion_mnist_fast.yaml"
+    done = pix2pocket("run", recipe, *part, artifacts=tmp_path, timeout=900)
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "fashion_mnist_fast" / "report.json").read_text())
+    found = rows(report)
+    assert report["model"]["trainable"] < 100_000
+    assert found["float32"]["accuracy"] > 0.8
+    assert abs(found["int8"]["drop_pp"]) < 2
