@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import Config
+
 ROOT = Path(__file__).parent.parent
 SMALL = (
     "train.epochs=4",
@@ -15,6 +17,12 @@ SMALL = (
     "benchmark.rounds=2",
     "benchmark.runs=5",
 )
+
+
+def stages_of(*words):
+    """The stages that a run of the default recipe has, with what is said over it, in order."""
+    steps = Config.load(overrides=words).resolve().values()
+    return list(dict.fromkeys(step.stage for step, _ in steps))
 
 
 @dataclass

@@ -11,10 +11,9 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.fingerprint import FileMemo
-from pipeline.graph import STAGES
 from pipeline.plan import Plan
 from pipeline.store import Store
-from tests.front_door import SMALL, call, ran, steps
+from tests.front_door import SMALL, call, ran, stages_of, steps
 from tests.picture_sets import write_folder
 
 
@@ -192,9 +191,7 @@ def test_files_added_and_removed_are_named(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    "stage", [stage.name for stage in STAGES if stage.name not in {"ensemble", "distill"}]
-)
+@pytest.mark.parametrize("stage", stages_of(*SMALL))
 def test_an_entry_that_was_harmed_is_to_be_made_again(stage, copied):
     folder = next((copied / ".cache" / stage).iterdir())
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -9,10 +9,9 @@ import time
 
 import pytest
 
-from pipeline.graph import STAGES
 from pipeline.guard import locked
 from pipeline.settings import CHECKPOINTS, LOGS
-from tests.front_door import ROOT, SMALL, call, command, picture_of, ran
+from tests.front_door import ROOT, SMALL, call, command, picture_of, ran, stages_of
 
 LONG = "train.epochs=4000"
 
@@ -98,7 +97,7 @@ def test_a_run_killed_at_work_goes_on_where_it_was(stage, copied):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", [x.name for x in STAGES if x.name not in EVERY_DAY])
+@pytest.mark.parametrize("stage", [stage for stage in stages_of(*SMALL) if stage not in EVERY_DAY])
 def test_a_run_killed_in_any_stage_goes_on_where_it_was(stage, copied):
     kill_and_run_again(copied, stage)
 
