@@ -45,12 +45,12 @@ COLORS = {"fashion_mnist_tutorial": GREY, "fashion_mnist_fast": ORANGE, "fashion
 
 @dataclass(frozen=True)
 class Row:
-    """A recipe over its seeds: the report, seconds of each training, and its curve."""
+    """A recipe over its seeds: the report, and seconds and folder of each training."""
 
     name: str
     report: dict[str, Any]
     seconds: Sequence[float]
-    curves: Sequence[Sequence[float]]
+    trained: Sequence[Path]
 
     def accuracies(self, variant: str, key: str) -> list[float]:
         """Of a variant in each replica, in percent."""
@@ -77,13 +77,8 @@ def run(name: str, artifacts: Path, recipe: str, *words: str) -> Row:
         sys.exit(f"{name}: {done.stderr}")
     report = json.loads((artifacts / name / "report.json").read_text())
     trainings = [stage for stage in report["stages"] if stage["name"].partition("#")[0] == "train"]
-    entries = [artifacts / ".cache" / "train" / stage["key"] for stage in trainings]
-    row = Row(
-        name,
-        report,
-        [stage["seconds"] for stage in trainings],
-        [curve(entry / "history.csv") for entry in entries],
-    )
+    folders = [artifacts / ".cache" / "train" / stage["key"] for stage in trainings]
+    row = Row(name, report, [stage["seconds"] for stage in trainings], folders)
     print(line(row), flush=True)
     return row
 
@@ -151,7 +146,8 @@ def draw(rows: Sequence[Row]) -> Figure:
     figure, _ = page("What a second of training buys", subtitle, 3.6)
     axes = panel(figure, 0.62, HEAD + 0.05, 5.1, 3.05)
     for row in rows:
-        for seconds, values in zip(row.seconds, row.curves, strict=True):
+        for seconds, folder in zip(row.seconds, row.trained, strict=True):
+            values = curve(folder / "history.csv")
             times = [seconds * (number + 1) / len(values) for number in range(len(values))]
             axes.plot(times, values, color=COLORS[row.name], linewidth=1.2)
         axes.plot([], [], color=COLORS[row.name], label=row.name)
@@ -163,7 +159,7 @@ def draw(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def keep(row: Row, artifacts: Path) -> None:
+def keep(row: Row) -> None:
     """Copy the trained networks, a file a seed, for work that need not train them again."""
     folder = HERE / "reference"
     folder.mkdir(exist_ok=True)
@@ -178,11 +174,9 @@ def keep(row: Row, artifacts: Path) -> None:
         "| file | validation | float32 test | int8 test | SHA-256 |",
         "|---|--:|--:|--:|---|",
     ]
-    keys = {stage["name"]: stage["key"] for stage in row.report["stages"]}
-    for at, one in enumerate(row.report["replicas"]):
-        step = "train" if one["number"] == 1 else f"train#{one['number']}"
+    for at, (one, trained) in enumerate(zip(row.report["replicas"], row.trained, strict=True)):
         file = folder / f"{row.name}-seed{one['seed']}.keras"
-        shutil.copyfile(artifacts / ".cache" / "train" / keys[step] / "model.keras", file)
+        shutil.copyfile(trained / "model.keras", file)
         figures = [
             row.accuracies("float32", "validation_accuracy")[at],
             row.accuracies("float32", "accuracy")[at],
@@ -209,7 +203,7 @@ def main() -> None:
     (HERE / "fashion_mnist.md").write_text(table(rows), encoding="utf-8")
     save(draw(rows), HERE / "fashion_mnist.png")
     if given.reference:
-        keep(rows[1], artifacts)
+        keep(rows[1])
 
 
 if __name__ == "__main__":

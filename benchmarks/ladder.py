@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import yaml
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullFormatter
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -138,30 +138,35 @@ def draw(reports: dict[str, Rung], latency: dict[str, Latency]) -> Figure:
         "each makes of little, not what it can reach. Bars are 95 % intervals."
     )
     figure, sheet = page("The ladder", subtitle, height + 0.75)
-    panels: tuple[tuple[str, str, list[float]], ...] = (
-        ("accuracy", "{x:g} %", [100 * row["accuracy"] for row in rows.values()]),
-        ("size", "", [row["bytes"] for row in rows.values()]),
-        ("latency (p50)", "", [latency[f"{name}/int8"].p50 for name in rows]),
+    panels: tuple[tuple[str, Formatter, list[float]], ...] = (
+        ("accuracy", _percent, [100 * row["accuracy"] for row in rows.values()]),
+        ("size", _bytes, [row["bytes"] for row in rows.values()]),
+        ("latency (p50)", _microseconds, [latency[f"{name}/int8"].p50 for name in rows]),
     )
     at = range(len(rows))
     for number, (title, form, values) in enumerate(panels):
-        axes = panel(figure, 1.25 + 1.57 * number, HEAD + 0.25, 1.42, height)
+        left = 1.25 + 1.57 * number
+        axes = panel(figure, left, HEAD + 0.25, 1.42, height)
         axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.hlines(at, 0, 1, color=RULE, linewidth=0.8, transform=axes.get_yaxis_transform())
-        sheet.text(1.25 + 1.57 * number, HEAD + 0.12, title, weight="bold", size=SMALL_SIZE)
+        sheet.text(left, HEAD + 0.12, title, weight="bold", size=SMALL_SIZE)
         if number == 0:
             axes.hlines(at, *_interval(rows), color=GREY, linewidth=2)
-            axes.xaxis.set_major_formatter(form)
         else:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(_bytes if number == 1 else _microseconds)
             axes.xaxis.set_major_locator(LogLocator(numticks=4))
             axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_formatter(form)
         axes.plot(values, at, "o", color=BLUE, markersize=4.5)
     for number, name in enumerate(rows):
         sheet.text(0.22, HEAD + 0.25 + 0.24 * (number + 0.5), name, size=SMALL_SIZE, va="center")
     return figure
+
+
+@FuncFormatter
+def _percent(value: float, _: int) -> str:
+    return f"{value:g} %"
 
 
 @FuncFormatter
