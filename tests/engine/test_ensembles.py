@@ -1,7 +1,6 @@
 """How an ensemble unfolds: what is trained for it, from what, and what it shares."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from pipeline.graph import STAGES
 from pipeline.plan import Plan
 from pipeline.stages import train
 from pipeline.store import Store
+from tests.engine.stand_ins import learn_nothing
 from tests.front_door import SMALL, steps
 
 BOTH = "variants=[float32, ensemble+int8]"
@@ -119,13 +119,6 @@ def test_every_transform_is_a_stage():
     assert {"ensemble", "distill"} <= {stage.name for stage in STAGES}
 
 
-def untrained(settings, inputs, out):
-    """In place of training: the network as it was built, and a history of one epoch."""
-    shutil.copy(inputs["build"] / "model.keras", out / "model.keras")
-    (out / "history.csv").write_text("epoch,val_accuracy,val_loss\n1,0.1,2.0\n")
-    return {"epochs": 1, "best_epoch": 1, "val_accuracy": 0.1}
-
-
 def rows(artifacts):
     report = json.loads((artifacts / "digits" / "report.json").read_text())
     return {row["name"]: row for row in report["variants"]}
@@ -135,7 +128,7 @@ def test_a_member_that_fails_costs_its_ensemble_and_nothing_else(copied, inside,
     def diverge(settings, inputs, out):
         if settings.seed == 200:  # of the second
             raise TrainingError("the loss became NaN")
-        return untrained(settings, inputs, out)
+        return learn_nothing(settings, inputs, out)
 
     monkeypatch.setattr(train, "run", diverge)
     variants = "variants=[float32, int8, ensemble+int8]"
@@ -158,7 +151,7 @@ def test_a_member_that_fails_costs_its_ensemble_and_nothing_else(copied, inside,
 def test_too_few_pictures_to_fit_an_ensemble_on_refuse_the_variant_alone(
     tmp_path, inside, monkeypatch
 ):
-    monkeypatch.setattr(train, "run", untrained)
+    monkeypatch.setattr(train, "run", learn_nothing)
     few = ["ingest.limit=100", "ingest.validation=0.1", "ensemble.combine=stacking"]
     variants = "variants=[float32, ensemble+int8]"
     done = inside("run", *SMALL, *few, variants, artifacts=tmp_path)

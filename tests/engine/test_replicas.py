@@ -1,7 +1,6 @@
 """A run over seeds or folds: what it does anew, what a failure costs, and that it adds up."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from pipeline.fingerprint import FileMemo
 from pipeline.plan import Plan
 from pipeline.stages import quantize, train
 from pipeline.store import Entry, Store
+from tests.engine.stand_ins import learn_nothing
 from tests.front_door import SMALL, call, picture_of, ran, steps
 
 TWO = ("variants=[float32, int8]",)
@@ -55,13 +55,6 @@ def test_until_a_stage_means_all_replicas_of_it():
     plan = Plan(Config.load(overrides=["repeat=3"]), Store(Path("none")), FileMemo(Path("none")))
     assert [step.id for step in plan.until("train")][-3:] == ["train", "train#2", "train#3"]
     assert "quantize" not in {step.stage for step in plan.until("prune")}
-
-
-def learn_nothing(settings, inputs, out):
-    """In place of training: the network as it was built, and a history of one epoch."""
-    shutil.copy(inputs["build"] / "model.keras", out / "model.keras")
-    (out / "history.csv").write_text("epoch,val_accuracy,val_loss\n1,0.1,2.0\n")
-    return {"epochs": 1, "best_epoch": 1, "val_accuracy": 0.1}
 
 
 def test_a_replica_that_cannot_be_trained_stops_no_other(copied, inside, monkeypatch):
