@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.several import several
 from pipeline.data.sources import Labels
 
 
@@ -15,7 +16,7 @@ def class_weights(kind: str, labels: Labels, classes: int) -> dict[int, float] |
 
     Source: King and Zeng, 2001, Logistic Regression in Rare Events Data; scikit-learn's `balanced`.
     """
-    if kind == "none" or labels.ndim == 2:
+    if kind == "none" or several(labels):
         return None
     counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)
@@ -35,7 +36,7 @@ def label_weights(kind: str, labels: Labels) -> NDArray[np.float32] | None:
 
     Source: as above, each class a question of two answers.
     """
-    if kind == "none" or labels.ndim == 1:
+    if kind == "none" or not several(labels):
         return None
     present = labels.sum(axis=0, dtype=np.int64)
     counts = np.stack([len(labels) - present, present])

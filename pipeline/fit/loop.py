@@ -14,6 +14,7 @@ from pipeline.data.augmentation import augmenter
 from pipeline.data.augmentation import read as read_policy
 from pipeline.data.batches import Numbers, plain_batches, steps, training_batches, weighed
 from pipeline.data.dataset import training_split, validation_split
+from pipeline.data.several import several
 from pipeline.data.sources import Images, Labels
 from pipeline.errors import TrainingError
 from pipeline.fit.averaged import Averaged
@@ -62,7 +63,7 @@ class Task:
     @property
     def several(self) -> bool:
         """Whether a picture may show several classes: labels are then `(N, classes)`."""
-        return self.train[1].ndim == 2
+        return several(self.train[1])
 
     def steps_per_epoch(self, settings: Fit) -> int:
         """Optimizer steps in one epoch."""

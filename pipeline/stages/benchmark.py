@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.dataset import test_split, validation_split
+from pipeline.data.several import several
 from pipeline.data.sources import Images, Labels
 from pipeline.measure import statistics
 from pipeline.measure.flatbuffer import inspect
@@ -108,7 +109,7 @@ def compare(own: Answers, reference: Answers, test: Labels, validation: Labels) 
         "accuracy_ci95": statistics.wilson(int(right.sum()), len(right)),
         "validation_accuracy": statistics.accuracy(own.validation, validation),
         "drop_pp": statistics.drop_pp(accuracy, float(reference_right.mean())),
-        "agreement": statistics.agreement(own.test, reference.test, several=test.ndim == 2),
+        "agreement": statistics.agreement(own.test, reference.test, several(test)),
         "mcnemar_p": statistics.mcnemar(right, reference_right),
     }
 

@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix as count_confusions
 
 from pipeline.data.batches import plain_batches
 from pipeline.data.dataset import facts, test_split
+from pipeline.data.several import several
 from pipeline.data.sources import Labels
 from pipeline.fit.files import load_model
 from pipeline.fit.history import best_epoch, read_history
@@ -30,14 +31,14 @@ def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
     scores = score(probabilities, labels, classes)
     (out / "evaluation.json").write_text(json.dumps(scores, indent=1))
     history = read_history(inputs["train"])
-    several = labels.ndim == 2
-    wrong = figures.wrong_sets if several else figures.wrong_pictures
-    least_sure = figures.least_sure_sets if several else figures.least_sure
+    sets = several(labels)
+    wrong = figures.wrong_sets if sets else figures.wrong_pictures
+    least_sure = figures.least_sure_sets if sets else figures.least_sure
     drawn = {
-        "training_curves": figures.training_curves(history, best_epoch(history), several),
+        "training_curves": figures.training_curves(history, best_epoch(history), sets),
         **(
             {"class_scores": figures.class_scores(scores["per_class"])}
-            if several
+            if sets
             else {"confusion_matrix": _confusion_matrix(probabilities, labels, classes)}
         ),
     }
@@ -65,12 +66,12 @@ def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict
     classes, labels `(N, classes)`, accuracy is exact match and cross-entropy the binary one; more
     is added to it by `_of_several`.
     """
-    several = labels.ndim == 2
-    predicted = answers(probabilities, several)
+    sets = several(labels)
+    predicted = answers(probabilities, sets)
     correct = int(np.sum(right(probabilities, labels)))
     losses = keras.losses
-    entropy = losses.binary_crossentropy if several else losses.sparse_categorical_crossentropy
-    each = entropy(labels.astype(np.float32) if several else labels, probabilities)
+    entropy = losses.binary_crossentropy if sets else losses.sparse_categorical_crossentropy
+    each = entropy(labels.astype(np.float32) if sets else labels, probabilities)
     table = precision_recall_fscore_support(
         labels, predicted, labels=range(len(classes)), zero_division=0
     )
@@ -91,7 +92,7 @@ def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict
             for name, p, r, f, n in zip(classes, *table, strict=True)
         ],
     }
-    return scores | _of_several(probabilities, labels, scores["per_class"]) if several else scores
+    return scores | _of_several(probabilities, labels, scores["per_class"]) if sets else scores
 
 
 def _of_several(

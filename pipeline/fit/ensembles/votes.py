@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
+from pipeline.data.several import several
 from pipeline.data.sources import Labels
 from pipeline.errors import ConfigError
 
@@ -44,7 +45,7 @@ def cross_entropy(probabilities: Answers, labels: Labels) -> float:
 
     Where a picture may show several classes, `labels` `(N, K)`, the mean over them too.
     """
-    if labels.ndim == 2:
+    if several(labels):
         right = np.where(labels > 0, probabilities, 1 - probabilities)
     else:
         right = probabilities[np.arange(len(labels)), labels]
