@@ -36,6 +36,14 @@ def epochs_saved(out):
     return max((int(name.split("-")[1]) for name in names), default=0)
 
 
+def await_epoch(process, out, epoch):
+    """Wait until an epoch is saved or the process is over; return the seconds that took."""
+    begun = time.monotonic()
+    while process.is_alive() and epochs_saved(out) < epoch:
+        time.sleep(0.001)
+    return time.monotonic() - begun
+
+
 def result(out):
     with np.load(out / alone.RESULT, allow_pickle=False) as arrays:
         state = {name: arrays[name] for name in arrays.files}
@@ -45,17 +53,20 @@ def result(out):
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_leave_no_trace(start, tmp_path):
     process = start(tmp_path / "alone")
+    to_first = await_epoch(process, tmp_path / "alone", 1)
+    an_epoch = await_epoch(process, tmp_path / "alone", alone.EPOCHS) / alone.EPOCHS
     process.join()
     expected, wanted = result(tmp_path / "alone")
     assert len(set(expected["history"]["learning_rate"])) > 2, "the plateau was met"
     chance = random.Random(0)
     kills, out = [], tmp_path / "killed"
-    while len(kills) < KILLS:
+    for after in sorted(chance.choices(range(alone.EPOCHS * 3 // 4), k=KILLS)):
         process = start(out)
-        before, further = epochs_saved(out), chance.choice([0, 1, 2, 3])
-        while process.is_alive() and epochs_saved(out) < before + further:
-            time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.3) if further else chance.uniform(0, 6))
+        if epochs_saved(out) < after:
+            await_epoch(process, out, after)
+            time.sleep(chance.uniform(0, 2 * an_epoch))
+        else:  # it is there already: this one is killed while it starts
+            time.sleep(chance.uniform(0, to_first))
         assert process.is_alive(), "it has come to its end before the last kill"
         os.kill(process.pid, signal.SIGKILL)
         process.join()
