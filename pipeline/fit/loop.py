@@ -22,6 +22,7 @@ from pipeline.fit.callbacks import BestWeights, NoteRate, ShowProgress, StopOnNa
 from pipeline.fit.checkpoints import Checkpoints
 from pipeline.fit.class_weights import class_weights, label_weights
 from pipeline.fit.execution import run_together
+from pipeline.fit.fused import fused_normalization
 from pipeline.fit.history import FROZEN
 from pipeline.fit.layers import held, matching, only_the_last, set_rates
 from pipeline.fit.losses import loss, smoothed, weighted
@@ -216,14 +217,17 @@ def _fit_phase(
     if isinstance(settings, Train):
         set_rates(model, settings.layer_rates, "train.layer_rates")
     wanted = resume.steps_per_execution or settings.steps_per_execution
-    run_together(model, batches, wanted, per_epoch, settings.epochs)
-    model.fit(
-        batches,
-        initial_epoch=resume.epoch,
-        epochs=resume.epoch if resume.stopped else resume.begun + settings.epochs,
-        steps_per_epoch=per_epoch,
-        validation_data=plain_batches(task.validation, max(settings.batch, 256), classes=classes),
-        shuffle=False,
-        callbacks=list(callbacks),
-        verbose=0,
-    )
+    with fused_normalization(model) if api is keras else nullcontext():
+        run_together(model, batches, wanted, per_epoch, settings.epochs)
+        model.fit(
+            batches,
+            initial_epoch=resume.epoch,
+            epochs=resume.epoch if resume.stopped else resume.begun + settings.epochs,
+            steps_per_epoch=per_epoch,
+            validation_data=plain_batches(
+                task.validation, max(settings.batch, 256), classes=classes
+            ),
+            shuffle=False,
+            callbacks=list(callbacks),
+            verbose=0,
+        )
