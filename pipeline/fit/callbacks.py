@@ -127,22 +127,29 @@ class ShowProgress:
         self.epochs, self.pictures, self.name, self.best = epochs, pictures, name, best
         self._bar = shown
         self._task = shown.add_task(name, total=epochs, note="")
-        self._started = self._said = self._drawn = time.monotonic()
-        self._done = self._epoch = 0.0  # epochs, the one under way as a fraction
+        self._started = self._said = self._last = time.monotonic()
+        self._epoch, self._batch = 0, -1
+        self._traced = False  # by TensorFlow, in the first call
+        self._steps, self._spent = 0, 0.0  # and their seconds, since the rate was last taken
         self._rate = self._figures = ""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Note the epoch: after a resume it is not the first."""
-        self._epoch = self._done = epoch
+        self._epoch, self._batch, self._last = epoch, -1, time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """Move on a little, at a pace that people can follow."""
+        """Move on a little, at a pace that people can follow; validation is no part of the rate."""
         now = time.monotonic()
-        if now - self._drawn < REDRAWN:
+        if self._traced:
+            self._steps += batch - self._batch
+            self._spent += now - self._last
+        self._traced, self._batch, self._last = True, batch, now
+        if self._spent < REDRAWN:
             return
-        done = self._epoch + (batch + 1) / self.params["steps"]
-        self._rate = f"{(done - self._done) * self.pictures / (now - self._drawn):,.0f} pictures/s"
-        self._drawn, self._done = now, done
+        per_epoch = self.params["steps"]
+        rate = self.pictures * self._steps / per_epoch / self._spent
+        self._rate, self._steps, self._spent = f"{rate:,.0f} pictures/s", 0, 0.0
+        done = self._epoch + (batch + 1) / per_epoch
         self._bar.update(self._task, completed=done, note=f"{self._rate}  {self._figures}")
         if not console.is_terminal and now - self._said > QUIET_AT_MOST:
             self._say(f"epoch {done:.2f}/{self.epochs}  {self._rate}  {self._figures}")

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pipeline.errors import TrainingError
-from pipeline.fit import loop
-from pipeline.fit.callbacks import BestWeights, make
+from pipeline.fit import callbacks, loop
+from pipeline.fit.callbacks import BestWeights, ShowProgress, make
 from pipeline.fit.files import load_model
 from pipeline.settings import Train
 from tests.keras_accuracy import accuracy
@@ -166,3 +166,25 @@ def test_the_bar_is_gone_after_a_fit_whether_it_ended_well_or_not(rate, task, ne
         assert rate > 1
     assert "training" in screen.getvalue()
     assert not shown.live.is_started
+
+
+@pytest.mark.parametrize("together", [1, 5], ids=lambda steps: f"{steps} steps a call")
+def test_the_rate_is_that_of_training_without_tracing_and_what_lies_between_epochs(
+    monkeypatch, together
+):
+    """Epochs of 10 steps and 1,000 pictures in 0.1 s: 10,000 a second, whatever comes between."""
+    clock = 0.0
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: clock)
+    shown = Progress(console=Console(file=io.StringIO()))
+    progress = make(ShowProgress, keras, shown, 8, 1_000, "training", make(BestWeights, keras))
+    progress.set_params({"steps": 10})
+    for epoch in range(2, 8):  # a fit gone on with
+        progress.on_epoch_begin(epoch)
+        for batch in range(together - 1, 10, together):
+            first = epoch == 2 and batch == together - 1
+            clock += 30 if first else 0.01 * together
+            progress.on_train_batch_end(batch, {"loss": 1.0})
+        clock += 7  # validation, a checkpoint
+        progress.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": 0.5})
+    assert shown.tasks[0].fields["note"].startswith("10,000 pictures/s")
+    assert shown.tasks[0].completed == 8
