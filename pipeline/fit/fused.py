@@ -1,10 +1,11 @@
 """Batch normalization by TensorFlow's fused kernel while a model trains: the same sums as Keras 3,
-which composes it of a dozen operations, in a third of the time on CPUs. (tf_keras fuses by itself.)
+which composes it of a dozen operations, in a third of the time on CPUs.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -12,15 +13,15 @@ import tensorflow as tf
 
 
 @contextmanager
-def fused_normalization(model: Any) -> Iterator[None]:
-    """Let the batch normalization of a Keras 3 model train by the fused kernel for a while.
+def fused_normalization(model: Any, api: ModuleType = keras) -> Iterator[None]:
+    """Let the batch normalization of a model of `api` train by the fused kernel for a while.
 
     Outputs, gradients and moving statistics are those of the layer's own `call` but for rounding;
     class, configuration and variables stay as they are, so what is saved meanwhile is stock Keras.
     Layers that the kernel cannot stand in for (another axis or rank, renormalization, statistics
     over replicas), that do not learn or get a mask, and inference, go the layer's own way.
     """
-    layers = [layer for layer in model._flatten_layers() if _replaceable(layer)]
+    layers = [layer for layer in model._flatten_layers() if _replaceable(layer, api)]
     for layer in layers:
         layer.call = _fused(layer)
     try:
@@ -30,12 +31,12 @@ def fused_normalization(model: Any) -> Iterator[None]:
             del layer.call
 
 
-def _replaceable(layer: Any) -> bool:
+def _replaceable(layer: Any, api: ModuleType) -> bool:
     return (
-        type(layer) is keras.layers.BatchNormalization
+        type(layer) is api.layers.BatchNormalization
         and layer.built
         and layer.input_spec.ndim == 4
-        and layer.axis in (-1, 3)
+        and layer.axis in (-1, 3, [3])  # a list in tf_keras
         and layer.variable_dtype == "float32"
         and not layer.renorm
         and not layer.synchronized
@@ -66,4 +67,4 @@ def _fused(layer: Any) -> Any:
             moving.assign(moving * layer.momentum + new * (1 - layer.momentum))
         return tf.cast(outputs, layer.compute_dtype)
 
-    return call
+    return tf.autograph.experimental.do_not_convert(call)  # tf_keras would

@@ -217,7 +217,7 @@ def _fit_phase(
     if isinstance(settings, Train):
         set_rates(model, settings.layer_rates, "train.layer_rates")
     wanted = resume.steps_per_execution or settings.steps_per_execution
-    with fused_normalization(model) if api is keras else nullcontext():
+    with fused_normalization(model, api):
         run_together(model, batches, wanted, per_epoch, settings.epochs)
         model.fit(
             batches,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.compress.legacy import mirror, tf_keras
 from pipeline.data.augmentation import complete
 from pipeline.fit import session
 from pipeline.fit.fused import fused_normalization
@@ -48,7 +49,7 @@ def step(model, training=True):
     )
 
 
-def both(make, training=True):
+def both(make, training=True, api=keras):
     """A step of the layers' own, and one by the kernel from the same weights."""
     keras.utils.set_random_seed(1)
     model = make()
@@ -56,7 +57,7 @@ def both(make, training=True):
     kernels, wanted = step(model, training)
     assert kernels == 0
     model.set_weights(before)
-    with fused_normalization(model):
+    with fused_normalization(model, api):
         kernels, found = step(model, training)
     return kernels, wanted, found
 
@@ -73,6 +74,13 @@ def test_outputs_gradients_and_statistics_are_those_of_keras(options):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
     moved = found[-4:]
     assert all(np.abs(value).max() > 1e-3 for value in moved), "statistics moved"
+
+
+def test_the_mirror_of_a_model_trains_by_it_too():
+    kernels, wanted, found = both(lambda: mirror(convolutional()), api=tf_keras)
+    assert kernels == 2
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_one_picture_of_one_pixel_has_no_variance():
