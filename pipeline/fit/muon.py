@@ -17,12 +17,12 @@ EPSILON = 1e-7
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
     """Bring the singular values of a matrix near 1, by Newton-Schulz iteration; zeros stay."""
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else tf.transpose(matrix)
-    x = x / (tf.norm(x) + EPSILON)
-    for _ in range(STEPS):
-        square = tf.matmul(x, x, transpose_b=True)
-        x = A * x + tf.matmul(B * square + C * tf.matmul(square, square), x)
-    return x if wide else tf.transpose(x)
+    x = matrix / (tf.norm(matrix) + EPSILON)
+    for _ in range(STEPS):  # the square is of the shorter side; to transpose would cost as much
+        square = tf.matmul(x, x, transpose_a=not wide, transpose_b=wide)
+        factor = B * square + C * tf.matmul(square, square)
+        x = A * x + (tf.matmul(factor, x) if wide else tf.matmul(x, factor))
+    return x
 
 
 class Muon:

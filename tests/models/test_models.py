@@ -57,6 +57,7 @@ GRAY, COLOUR, IMAGENET = ((28, 28, 1), 10), ((32, 32, 3), 10), ((224, 224, 3), 1
 FORMS = [
     ("small_cnn", *GRAY, {}, 94_186),
     ("pocket_cnn", *GRAY, {}, 97_562),
+    ("pocket_cnn", *GRAY, {"weighted_pool": True}, 98_458),
     ("mlp", *GRAY, {}, 101_770),
     ("deep_mlp", *GRAY, {}, 567_434),
     ("simple_cnn", *GRAY, {}, 121_930),
@@ -129,6 +130,24 @@ def test_every_model_at_its_full_width_reaches_a_pocket(name, pictures, tmp_path
     model = with_preprocessing(MODELS[name]((28, 28, 1), 10), "scale", images)
     assert np.isfinite(trained(model, images, labels, 2)).all()
     reaches_a_pocket(model, images, tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (20, 36, 3)], ids=str)
+def test_a_weighted_pool_begins_as_the_average_learns_and_reaches_a_pocket(
+    shape, pictures, tmp_path
+):
+    images = np.resize(pictures[0], (128, *shape))
+    plain, weighted = (
+        with_preprocessing(MODELS["pocket_cnn"](shape, 10, [6, 8, 10], pool), "scale", images)
+        for pool in (False, True)
+    )
+    (pool,) = (layer for layer in weighted.layers if "depthwise" in layer.name)
+    plain.set_weights([w for w in weighted.get_weights() if w.shape != pool.kernel.shape])
+    before = weighted.predict(images, verbose=0)
+    np.testing.assert_allclose(before, plain.predict(images, verbose=0), atol=1e-5)
+    trained(weighted, images, pictures[1], 5)
+    assert np.ptp(np.asarray(pool.kernel)) > 1e-3, "places count differently now"
+    reaches_a_pocket(weighted, images, tmp_path)
 
 
 @pytest.mark.slow
