@@ -57,7 +57,7 @@ GRAY, COLOUR, IMAGENET = ((28, 28, 1), 10), ((32, 32, 3), 10), ((224, 224, 3), 1
 FORMS = [
     ("small_cnn", *GRAY, {}, 94_186),
     ("pocket_cnn", *GRAY, {}, 97_562),
-    ("pocket_cnn", *GRAY, {"weighted_pool": True}, 98_458),
+    ("pocket_cnn", *GRAY, {"widths": [32, 48, 53], "stem": 16}, 97_793),
     ("mlp", *GRAY, {}, 101_770),
     ("deep_mlp", *GRAY, {}, 567_434),
     ("simple_cnn", *GRAY, {}, 121_930),
@@ -132,22 +132,12 @@ def test_every_model_at_its_full_width_reaches_a_pocket(name, pictures, tmp_path
     reaches_a_pocket(model, images, tmp_path)
 
 
-@pytest.mark.parametrize("shape", [(28, 28, 1), (20, 36, 3)], ids=str)
-def test_a_weighted_pool_begins_as_the_average_learns_and_reaches_a_pocket(
-    shape, pictures, tmp_path
-):
-    images = np.resize(pictures[0], (128, *shape))
-    plain, weighted = (
-        with_preprocessing(MODELS["pocket_cnn"](shape, 10, [6, 8, 10], pool), "scale", images)
-        for pool in (False, True)
-    )
-    (pool,) = (layer for layer in weighted.layers if "depthwise" in layer.name)
-    plain.set_weights([w for w in weighted.get_weights() if w.shape != pool.kernel.shape])
-    before = weighted.predict(images, verbose=0)
-    np.testing.assert_allclose(before, plain.predict(images, verbose=0), atol=1e-5)
-    trained(weighted, images, pictures[1], 5)
-    assert np.ptp(np.asarray(pool.kernel)) > 1e-3, "places count differently now"
-    reaches_a_pocket(weighted, images, tmp_path)
+def test_pocket_cnn_with_a_stem_reaches_a_pocket(pictures, tmp_path):
+    core = MODELS["pocket_cnn"]((28, 28, 1), 10, widths=[6, 8, 10], stem=4)
+    kernels = [layer.kernel.shape[-2:] for layer in core.layers if "conv2d" in layer.name]
+    assert kernels[:3] == [(1, 4), (4, 6), (6, 6)]
+    assert core.layers[2].output.shape[1:3] == core.layers[4].output.shape[1:3] == (28, 28)
+    reaches_a_pocket(with_preprocessing(core, "scale", pictures[0]), pictures[0], tmp_path)
 
 
 @pytest.mark.slow
