@@ -17,6 +17,7 @@ CALL = 0.2  # seconds one call is then to take
 MOST = 64
 WORTH = 600  # steps in a fit: timing, and tracing several steps as one, cost a second or two
 HEAVY = 1e8  # multiply-accumulates of a batch: certainly no tiny step, so none is timed
+LIGHT, SHALLOW = 1e6, 10  # as many at most, and layers: certainly a tiny one; none is timed either
 TIMED = 6
 
 
@@ -39,14 +40,18 @@ def run_together(
 def steps_together(model: Any, batches: Iterable[Any], per_epoch: int, epochs: int) -> int:
     """Choose how many steps at most run together, by timing a few on the first of `batches`.
 
+    None is timed where a look at the network says enough, since tracing a step takes a second.
     `model` is compiled for one step a call, and is left as it was. The choice may differ from run
     to run; what comes of the training does not.
     """
     if per_epoch * epochs < WORTH:
         return 1
     batch = next(iter(batches))
-    if len(batch[0]) * _work(model) > HEAVY:
+    work = len(batch[0]) * _work(model)
+    if work > HEAVY:
         return 1
+    if work <= LIGHT and len(model.layers) <= SHALLOW:
+        return MOST
     seconds = _seconds_a_step(model, batch)
     return 1 if seconds > TINY else min(MOST, round(CALL / seconds))
 

@@ -9,6 +9,8 @@ from pipeline.fit.execution import steps_together
 from pipeline.fit.loop import fit
 from pipeline.settings import Train
 
+MACS = 32 * (64 * 32 + 32 * 10)  # of a batch, in the network of these tests
+
 
 @pytest.fixture
 def compiled(network):
@@ -17,6 +19,12 @@ def compiled(network):
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+@pytest.fixture
+def in_doubt(monkeypatch):
+    """The network here takes no light step at first sight."""
+    monkeypatch.setattr(execution, "LIGHT", 0)
 
 
 @pytest.fixture
@@ -33,7 +41,7 @@ def state(model):
     ("seconds", "together"), [(1e-6, execution.MOST), (0.004, 50), (0.0099, 20), (0.011, 1)]
 )
 def test_the_shorter_a_step_the_more_run_together(
-    seconds, together, compiled, batches, monkeypatch
+    seconds, together, compiled, batches, in_doubt, monkeypatch
 ):
     monkeypatch.setattr(execution, "_seconds_a_step", lambda model, batch: seconds)
     assert steps_together(compiled, batches, 100, 10) == together
@@ -46,8 +54,21 @@ def test_a_short_fit_is_not_worth_timing(compiled, monkeypatch):
 
 def test_a_heavy_network_is_not_timed(compiled, batches, monkeypatch):
     monkeypatch.setattr(execution, "_seconds_a_step", None)
-    monkeypatch.setattr(execution, "HEAVY", 32 * (64 * 32 + 32 * 10) - 1)
+    monkeypatch.setattr(execution, "HEAVY", MACS - 1)
     assert steps_together(compiled, batches, 100, 10) == 1
+
+
+@pytest.mark.parametrize(("limit", "value"), [("LIGHT", MACS), ("SHALLOW", 6)])
+def test_a_light_network_is_not_timed_and_a_heavier_or_deeper_one_is(
+    limit, value, compiled, batches, monkeypatch
+):
+    monkeypatch.setattr(execution, limit, value)
+    monkeypatch.setattr(execution, "_seconds_a_step", None)
+    assert len(compiled.layers) == 6
+    assert steps_together(compiled, batches, 100, 10) == execution.MOST
+    monkeypatch.setattr(execution, limit, value - 1)
+    monkeypatch.setattr(execution, "_seconds_a_step", lambda model, batch: 0.004)
+    assert steps_together(compiled, batches, 100, 10) == 50
 
 
 def test_timing_leaves_the_model_as_it_was(compiled, batches):
@@ -59,7 +80,7 @@ def test_timing_leaves_the_model_as_it_was(compiled, batches):
 
 @pytest.mark.parametrize("together", [4, "auto"])
 def test_the_weights_are_those_of_steps_run_alone_bit_by_bit(
-    together, shorter, network, monkeypatch
+    together, shorter, network, in_doubt, monkeypatch
 ):
     monkeypatch.setattr(execution, "WORTH", 0)
     monkeypatch.setattr(execution, "_seconds_a_step", lambda model, batch: 0.008)
