@@ -37,6 +37,7 @@ from pipeline.settings import (
     Train,
     Transform,
 )
+from pipeline.settings.problems import first_problem
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
 DEFAULT_VARIANTS = ("float32", "float16", "dynamic", "int8", "prune+int8")
@@ -94,7 +95,7 @@ class Config(BaseModel):
             config._check_replicas()
             config.resolve()
         except ValidationError as error:
-            raise ConfigError(f"{where}: {_first_problem(error)}") from error
+            raise ConfigError(f"{where}: {first_problem(error, _known)}") from error
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from error
         return config
@@ -235,9 +236,8 @@ def _member(ensemble: Ensemble, train: Train, number: int) -> Train:
     try:
         return ensemble.of_train(train, number)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        reason = problem.get("ctx", {}).get("error", problem["msg"])
-        raise ConfigError(f"ensemble: a member's training: {reason}") from error
+        problem = first_problem(error, lambda _: _known(["train"]))
+        raise ConfigError(f"ensemble: a member's training: {problem}") from error
 
 
 def _check_optimizer(stage: str, section: Fit) -> None:
@@ -280,21 +280,9 @@ def _writable(value: Any) -> Any:
     return [_writable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _first_problem(error: ValidationError) -> str:
-    """Say the first thing wrong, as `section.key: what`; unknown keys with the nearest known."""
-    problem = max(error.errors(include_url=False), key=lambda problem: len(problem["loc"]))
-    *sections, key = [str(part) for part in problem["loc"] if not _is_union_branch(part)]
-    place = ".".join([*sections, key])
-    if problem["type"] == "extra_forbidden":
-        fields = SECTIONS[sections[0]].model_fields if sections else Config.model_fields
-        given = SECTIONS[sections[0]].given if sections else frozenset()
-        return f"{place}: unknown setting: {nearest(key, set(fields) - given)}"
-    if problem["type"] == "value_error":
-        return f"{place}: {problem['ctx']['error']}"
-    said = repr(problem["input"])
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{place}: {message}, not {said if len(said) < 60 else said[:57] + '...'}"
-
-
-def _is_union_branch(part: object) -> bool:
-    return isinstance(part, str) and re.search(r"[\[\]]|^(str|tuple|dict)$", part) is not None
+def _known(sections: Sequence[str]) -> set[str]:
+    """What can be set in a section, or at the top."""
+    if not sections:
+        return set(Config.model_fields)
+    section = SECTIONS[sections[0]]
+    return set(section.model_fields) - section.given

@@ -9,6 +9,7 @@ from pipeline.choices import Count, NotNegative, Positive, Share
 from pipeline.errors import ConfigError
 from pipeline.lazy import nearest
 from pipeline.settings.base import Options, Section
+from pipeline.settings.problems import first_problem
 from pipeline.settings.training import Fit, Train
 
 # What a stage that trains takes from `train` where the recipe does not say.
@@ -47,9 +48,9 @@ class Transform(Section):
         try:
             return type(self).model_validate(said)
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join([section, "presets", name, *map(str, problem["loc"])])
-            raise ConfigError(f"{place}: {problem['msg']}") from error
+            fields = set(type(self).model_fields) - self.given - {"presets"}
+            problem = first_problem(error, lambda _: fields, section, "presets", name)
+            raise ConfigError(problem) from error
 
     def inherit(self, train: Train) -> Self:
         """Fill what the recipe does not say of this section from its `train` section."""

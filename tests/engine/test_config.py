@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 import yaml
@@ -76,12 +77,17 @@ def test_a_wrong_setting_is_named_with_what_was_expected(override, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_wrong_preset_is_named_by_its_place():
-    presets = {"presets": {"hard": {"sparsity": 2.0}}}
-    with pytest.raises(
-        ConfigError, match=r"prune\.presets\.hard\.sparsity: Input should be less than 1"
-    ):
-        config(prune=presets, variants=["prune.hard+int8"])
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ({"sparsity": 2.0}, "prune.presets.hard.sparsity: input should be less than 1, not 2.0"),
+        ({"sparsty": 0.9}, "prune.presets.hard.sparsty: unknown setting: did you mean 'sparsity'?"),
+        ({"begin": 0.9}, "prune.presets.hard: begin 0.9 is not before end 0.5"),
+    ],
+)
+def test_a_wrong_preset_is_named_by_its_place(preset, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        config(prune={"presets": {"hard": preset}}, variants=["prune.hard+int8"])
 
 
 def test_a_config_is_frozen():
