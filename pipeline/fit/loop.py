@@ -192,30 +192,10 @@ def _fit_phase(
 ) -> None:
     """Fit for the epochs of one phase, or for those that are left of it."""
     resume = callbacks[-1]
-    per_epoch = task.steps_per_epoch(settings)
     classes = model.output_shape[-1]
-    batches = training_batches(
-        task.train,
-        settings.batch,
-        settings.seed,
-        augmenter(task.policy),
-        resume.epoch * per_epoch + resume.step,
-        classes=classes,
-        drawn=task.drawn,
-    )
-    batches = weighed(batches, class_weights(settings.class_weights, task.labels, classes))
-    batches = smoothed(batches, settings.label_smoothing, task.several)
-    answers = label_weights(settings.class_weights, task.labels)
-    model.compile(
-        optimizer=optimizer(settings, per_epoch, api),
-        loss=weighted(loss(settings, api, task.several), answers),
-        metrics=[accuracy(task.several)],
-        steps_per_execution=1,
-        jit_compile=isinstance(settings, Train) and settings.jit_compile,
-    )
-    model.optimizer.build(model.trainable_variables)
-    if isinstance(settings, Train):
-        set_rates(model, settings.layer_rates, "train.layer_rates")
+    per_epoch = task.steps_per_epoch(settings)
+    batches = _batches(task, settings, classes, resume.epoch * per_epoch + resume.step)
+    _compile(model, task, settings, api)
     wanted = resume.steps_per_execution or settings.steps_per_execution
     with fused_normalization(model, api):
         run_together(model, batches, wanted, per_epoch, settings.epochs)
@@ -231,3 +211,33 @@ def _fit_phase(
             callbacks=list(callbacks),
             verbose=0,
         )
+
+
+def _batches(task: Task, settings: Fit, classes: int, first: int) -> Any:
+    """Training batches from the one numbered `first` on, as the loss wants them."""
+    batches = training_batches(
+        task.train,
+        settings.batch,
+        settings.seed,
+        augmenter(task.policy),
+        first,
+        classes=classes,
+        drawn=task.drawn,
+    )
+    batches = weighed(batches, class_weights(settings.class_weights, task.labels, classes))
+    return smoothed(batches, settings.label_smoothing, task.several)
+
+
+def _compile(model: Any, task: Task, settings: Fit, api: ModuleType) -> None:
+    """Compile for one step a call, with an optimizer that has its variables and rates."""
+    answers = label_weights(settings.class_weights, task.labels)
+    model.compile(
+        optimizer=optimizer(settings, task.steps_per_epoch(settings), api),
+        loss=weighted(loss(settings, api, task.several), answers),
+        metrics=[accuracy(task.several)],
+        steps_per_execution=1,
+        jit_compile=isinstance(settings, Train) and settings.jit_compile,
+    )
+    model.optimizer.build(model.trainable_variables)
+    if isinstance(settings, Train):
+        set_rates(model, settings.layer_rates, "train.layer_rates")
