@@ -151,7 +151,7 @@ def draw(rows: Sequence[Row]) -> Figure:
             times = [seconds * (number + 1) / len(values) for number in range(len(values))]
             axes.plot(times, values, color=COLORS[row.name], linewidth=1.2)
         axes.plot([], [], color=COLORS[row.name], label=row.name)
-    axes.set(xscale="log", ylim=(88, 95.5), xlabel="seconds of training")
+    axes.set(xscale="log", ylim=(88, 96), xlabel="seconds of training")
     axes.yaxis.set_major_formatter("{x:g} %")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(axis="y")
