@@ -43,6 +43,7 @@ from pipeline.settings.transforms import (
     Distill,
     Ensemble,
     Prune,
+    Qat,
     Transform,
 )
 
@@ -69,6 +70,7 @@ __all__ = [
     "Options",
     "Phase",
     "Prune",
+    "Qat",
     "Quantize",
     "Report",
     "Section",
@@ -89,6 +91,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "distill": Distill,
     "prune": Prune,
     "quantize": Quantize,
+    "qat": Qat,
     "export": Export,
     "benchmark": Benchmark,
     "report": Report,

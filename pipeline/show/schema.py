@@ -17,6 +17,7 @@ from pydantic import (
 
 from pipeline.show import checks
 from pipeline.show.audit import Audit
+from pipeline.show.aware import Aware
 from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.network import Layer, Side
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
@@ -167,6 +168,7 @@ class Report(Record):
     replicas: tuple[Replica, ...] = ()
     ensembles: tuple[Ensemble, ...] = ()
     pupils: tuple[Pupil, ...] = ()
+    aware: tuple[Aware, ...] = ()
 
     @model_validator(mode="after")
     def _names_point_at_rows(self) -> Self:
@@ -185,7 +187,7 @@ class Report(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        for name in ("replicas", "ensembles", "pupils"):
+        for name in ("replicas", "ensembles", "pupils", "aware"):
             if not found.get(name):
                 found.pop(name, None)
         return found

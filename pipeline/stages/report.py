@@ -81,6 +81,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "replicas": replicas,
             "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
             "pupils": _left_by("distill", inputs, "distillation.json"),
+            "aware": _left_by("qat", inputs, "aware.json"),
         }
     )
 
