@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from pipeline.compress.aware.compose import affine, gate, hard_sigmoid, rectifier
 from pipeline.compress.aware.layers import (
     ChannelAffine,
     FakeQuantize,
@@ -106,6 +107,10 @@ class _Builder:
             self._round(place, value.tensor)
         return self.values[place].tensor
 
+    def _put(self, call: Call, tensor: Any, rounded: bool = False, factor: float = 1.0) -> None:
+        """Note what a call comes to; whoever needs it rounded has it rounded."""
+        self.values[call.output] = _Value(tensor, rounded, factor)
+
     def _given(self, call: Call) -> list[Any]:
         return [self._rounded(place) for place in call.inputs]
 
@@ -115,7 +120,7 @@ class _Builder:
         value = self.values[call.inputs[0]]
         tensor = value.tensor if value.factor != 1.0 else self._rounded(call.inputs[0])
         layer = self._quantized(call.operation, call.name, _numbers(call.operation), value.factor)
-        self.values[call.output] = _Value(layer(tensor))
+        self._put(call, layer(tensor))
 
     def _quantized(
         self, source: Any, name: str, weights: Sequence[Any], factor: float = 1.0
@@ -158,22 +163,22 @@ class _Builder:
         )
         between = FakeQuantize(name=self._name(f"{call.name}.between"))(between)
         across = self._quantized(pointwise, pointwise.name, [kernels[1], *bias])
-        self.values[call.output] = _Value(across(between))
+        self._put(call, across(between))
 
     def _normalization(self, call: Call) -> None:
         place = call.inputs[0]
         folded = call.output in self.plan.fused
         tensor = self.values[place].tensor if folded else self._rounded(place)
-        self.values[call.output] = _Value(self._same(call)(tensor))
+        self._put(call, self._same(call)(tensor))
 
     def _pixels(self, call: Call) -> None:
         """Fold a factor into the kernels behind it; else the file has an operation for it."""
-        scale, offset = _affine(call.operation)
+        scale, offset = affine(call.operation)
         place = call.inputs[0]
         value = self.values[place]
         if not offset.any() and len(np.unique(scale)) == 1 and self._meets_kernels(call.output):
             factor = float(scale.flat[0]) * value.factor
-            self.values[call.output] = _Value(self._rounded(place), True, factor)
+            self._put(call, self._rounded(place), True, factor)
             return
         if value.factor != 1.0:
             raise ConversionError(f"qat: layer '{call.name}' follows another rescaling")
@@ -201,44 +206,44 @@ class _Builder:
         """The fixed range of a tensor of pixels."""
         fixed = self.made["scale", self.plan.scale[place]].fixed
         if fixed is None:
-            raise ConversionError("qat: a rescaling inside the network: take int8")
+            raise ConversionError(
+                f"qat: {self.sources[place]}: rescaled inside the network, not in front: take int8"
+            )
         return (float(fixed[0]), float(fixed[1]))
 
     # What computes without a kernel.
 
     def _sum(self, call: Call) -> None:
-        if call.constant is not None:
-            minus = "Subtract" in type(call.operation).__name__
-            number = -call.constant if minus else call.constant
-            layer = Scalar("add", number, name=self._name(f"{call.name}.scalar"))
-            self.values[call.output] = _Value(layer(self._rounded(call.inputs[0])))
-        else:
-            self._two_by_two(call)
-
-    def _product(self, call: Call) -> None:
-        if call.constant is not None:
-            layer = Scalar("multiply", call.constant, name=self._name(f"{call.name}.scalar"))
-            self.values[call.output] = _Value(layer(self._rounded(call.inputs[0])))
-        else:
-            self._two_by_two(call)
-
-    def _two_by_two(self, call: Call) -> None:
         """The file adds two tensors at a time, and holds what is between."""
-        kind = getattr(layers, type(call.operation).__name__)
+        word = type(call.operation).__name__
+        if call.constant is not None:
+            self._scalar(call, "add", -call.constant if word == "Subtract" else call.constant)
+            return
+        kind = getattr(layers, word)
         first, *rest = self._given(call)
         for number, other in enumerate(rest):
             if number:
                 first = FakeQuantize(name=self._name(f"{call.name}.between"))(first)
             first = kind(name=self._name(call.name))([first, other])
-        self.values[call.output] = _Value(first)
+        self._put(call, first)
+
+    def _product(self, call: Call) -> None:
+        if call.constant is not None:
+            self._scalar(call, "multiply", call.constant)
+        else:
+            self._sum(call)
+
+    def _scalar(self, call: Call, kind: str, number: float) -> None:
+        layer = Scalar(kind, number, name=self._name(f"{call.name}.scalar"))
+        self._put(call, layer(self._rounded(call.inputs[0])))
 
     def _mean(self, call: Call) -> None:
-        self.values[call.output] = _Value(self._same(call)(*self._given(call)))
+        self._put(call, self._same(call)(*self._given(call)))
 
     def _move(self, call: Call) -> None:
         factor = self.values[call.inputs[0]].factor
         moved = self._same(call)(*self._given(call))
-        self.values[call.output] = _Value(moved, rounded=True, factor=factor)
+        self._put(call, moved, rounded=True, factor=factor)
 
     def _average(self, call: Call) -> None:
         self._round(call.output, self._same(call)(*self._given(call)), average=True)
@@ -249,49 +254,30 @@ class _Builder:
                 f"qat: layer '{call.name}' joins a tensor whose range the file fixes (pixels, a "
                 "sigmoid) with others: take int8"
             )
-        self.values[call.output] = _Value(self._same(call)(self._given(call)), rounded=True)
+        self._put(call, self._same(call)(self._given(call)), rounded=True)
 
     def _activation(self, call: Call) -> None:
         place, name = call.inputs[0], self._name(f"{call.name}.{call.activation}")
         if call.output in self.plan.fused:
-            self.values[call.output] = _Value(_rectify(call, name)(self.values[place].tensor))
+            self._put(call, rectifier(call.activation, name)(self.values[place].tensor))
             return
         given = self._rounded(place)
         match call.activation:
             case "relu":
-                self.values[call.output] = _Value(_rectify(call, name)(given), rounded=True)
+                self._put(call, rectifier(call.activation, name)(given), rounded=True)
             case "relu6":
-                self._round(call.output, _rectify(call, name)(given))
+                self._round(call.output, rectifier(call.activation, name)(given))
             case "hard_sigmoid":
-                self._round(call.output, self._hard(given, name), CURVES["hard_sigmoid"])
+                self._round(call.output, hard_sigmoid(given, name), CURVES["hard_sigmoid"])
             case "silu" | "hard_silu":
-                gate = self._gate(given, name, hard=call.activation == "hard_silu")
-                product = layers.Multiply(name=name)([given, gate])
-                self.values[call.output] = _Value(product)
+                by = gate(given, name, hard=call.activation == "hard_silu")
+                self._put(call, layers.Multiply(name=name)([given, by]))
             case "leaky_relu":
                 slope = getattr(call.operation, "negative_slope", 0.2)
-                self.values[call.output] = _Value(layers.LeakyReLU(slope, name=name)(given))
+                self._put(call, layers.LeakyReLU(slope, name=name)(given))
             case curve:
                 tensor = layers.Activation(curve, name=name)(given)
                 self._round(call.output, tensor, CURVES[curve])
-
-    def _gate(self, tensor: Any, name: str, hard: bool) -> Any:
-        """The sigmoid of a tensor, rounded."""
-        kind = "hard_sigmoid" if hard else "sigmoid"
-        made = (
-            self._hard(tensor, name)
-            if hard
-            else layers.Activation("sigmoid", name=f"{name}.gate")(tensor)
-        )
-        return FakeQuantize(CURVES[kind], name=f"{name}.gate.scale")(made)
-
-    def _hard(self, tensor: Any, name: str) -> Any:
-        """`relu6(x + 3) / 6`, as two operations of the file."""
-        raised = layers.ReLU(6.0, name=f"{name}.six")(
-            Scalar("add", 3.0, name=f"{name}.three")(tensor)
-        )
-        rounded = FakeQuantize((0.0, 6.0), name=f"{name}.six.scale")(raised)
-        return Scalar("multiply", 1 / 6, name=f"{name}.sixth")(rounded)
 
     def _same(self, call: Call) -> Any:
         """A copy of a layer, one for all its calls."""
@@ -300,10 +286,6 @@ class _Builder:
             layer = self.made[key] = _copy(call.operation, call.name)
             self.weights.append((layer.set_weights, call.operation.get_weights()))
         return self.made[key]
-
-
-def _rectify(call: Call, name: str) -> Any:
-    return layers.ReLU(6.0 if call.activation == "relu6" else None, name=name)
 
 
 def _copy(layer: Any, name: str, **changes: Any) -> Any:
@@ -315,18 +297,3 @@ def _numbers(layer: Any) -> list[Any]:
     """Kernel and bias of a layer."""
     bias = [np.asarray(layer.bias)] if layer.use_bias else []
     return [np.asarray(kernel_of(layer)), *bias]
-
-
-def _affine(layer: Any) -> tuple[Any, Any]:
-    """Scale and offset of a rescaling or a normalization: of each channel, or one for all."""
-    if isinstance(layer, layers.Rescaling):
-        scale, offset = np.asarray(layer.scale), np.asarray(layer.offset)
-    else:
-        mean, variance = (
-            np.asarray(one, np.float64).ravel() for one in (layer.mean, layer.variance)
-        )
-        scale = 1 / np.maximum(np.sqrt(variance), keras.config.epsilon())
-        offset = -mean * scale
-        if layer.invert:
-            raise ConversionError(f"qat: layer '{layer.name}' denormalizes: take int8")
-    return np.atleast_1d(scale).astype(np.float32), np.atleast_1d(offset).astype(np.float32)
