@@ -7,16 +7,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from pipeline.compress.aware import calibrate, quantization_aware
+from pipeline.compress.aware import calibrate, quantization_aware, settle
 from pipeline.compress.formats import rounded
 from pipeline.data.dataset import training_sample
 from pipeline.errors import ConversionError
 from pipeline.fit import optimizers
+from pipeline.fit.ensembles.answers import answers
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Task, fit
 from pipeline.measure.closeness import closeness
 from pipeline.measure.litert import LiteRT
+from pipeline.measure.statistics import accuracy
 from pipeline.settings import Inputs, Metrics, Qat
 
 COMPARED = 512  # validation pictures on which the model and its file are compared
@@ -40,24 +42,25 @@ def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:
     model = quantization_aware(candidate)
     calibrate(model, training_sample(inputs["ingest"], settings.calibration_images, settings.seed))
     fitted = fit(model, task, settings, out=out)
+    settle(model)
     save_model(model, out / "model.keras")
     write_history(out, fitted.history)
     path = out / "model.tflite"
     path.write_bytes(rounded(model, settings.io))
-    images = np.asarray(task.validation[0][:COMPARED])
-    answers = model.predict(images.astype(np.float32), verbose=0)
-    close = closeness(answers, LiteRT(path).predict(images), STEP)
+    images, labels = task.validation
+    (said,) = answers([model], task.validation)
+    close = closeness(said[:COMPARED], LiteRT(path).predict(np.asarray(images[:COMPARED])), STEP)
     facts = {
         "epochs": len(fitted.history["loss"]),
         "best_epoch": fitted.best_epoch + 1,
-        "val_accuracy": fitted.best["val_accuracy"],
+        "val_accuracy": accuracy(said, labels),
         **asdict(close),
     }
     (out / "aware.json").write_text(json.dumps(facts, indent=1))
     if not close.agreement >= LEAST_AGREEMENT:
         raise ConversionError(
             f"qat: the file agrees with the model it was trained as on {close.agreement:.1%} of "
-            f"{len(images)} validation pictures; take int8"
+            f"{close.pictures} validation pictures; take int8"
         )
     return {
         "bytes": path.stat().st_size,

@@ -7,5 +7,6 @@ tensor: docs/quantization_aware.md says what differs and what it is worth.
 from pipeline.compress.aware.build import quantization_aware
 from pipeline.compress.aware.deploy import deployable
 from pipeline.compress.aware.layers import calibrate
+from pipeline.compress.aware.settle import settle
 
-__all__ = ["calibrate", "deployable", "quantization_aware"]
+__all__ = ["calibrate", "deployable", "quantization_aware", "settle"]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 PACKAGE = "pix2pocket"
 MOMENTUM = 0.99  # of a range that follows what training sees, a step
+LEVELS = 255  # steps between the lowest and the highest value
 BATCH = 64
 
 
@@ -189,7 +190,7 @@ def _away_from_zero(values: Any, low: Any, high: Any) -> Any:
     Means of integers are often just between two. TensorFlow rounds those up; the kernel of TFLite
     away from zero, which is the integer 0, in the midst of the range, not the number.
     """
-    step = tf.maximum(high - low, 1e-12) / 255
+    step = tf.maximum(high - low, 1e-12) / LEVELS
     middle = (128 - tf.round(-low / step)) * step
     return values + tf.stop_gradient(tf.where(values < middle, -1e-3, 1e-3) * step)
 

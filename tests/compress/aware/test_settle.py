@@ -1,0 +1,75 @@
+import keras
+import numpy as np
+import pytest
+
+from pipeline.compress.aware import calibrate, quantization_aware, settle
+from pipeline.compress.formats import rounded
+from pipeline.measure.litert import LiteRT
+from pipeline.measure.tflite import read_graph
+from tests.compress.aware.families import network
+
+
+@pytest.fixture
+def aware(digits, shake):
+    """A network with biases and statistics, not settled."""
+
+    def make(family):
+        keras.utils.set_random_seed(0)
+        model = network(family, activation=None)
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                shake_one = np.random.default_rng(len(layer.name))
+                layer.beta.assign(shake_one.normal(0, 0.3, layer.beta.shape))
+                layer.moving_mean.assign(shake_one.normal(0, 0.1, layer.beta.shape))
+        made = quantization_aware(model)
+        calibrate(made, digits[0][:64])
+        return made
+
+    return make
+
+
+def differences(model, images):
+    blob = rounded(model, "uint8")
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(blob)
+        file = LiteRT(path).predict(images.astype(np.uint8))
+    return np.abs(model.predict(images, verbose=0) - file)
+
+
+@pytest.mark.parametrize("family", ["plain", "depthwise", "dense", "preactivated", "separable"])
+def test_settled_a_model_differs_less_from_its_file(family, aware, digits):
+    made = aware(family)
+    images = digits[0][:200]
+    before = differences(made, images).mean()
+    answers = made.predict(images, verbose=0)
+    settle(made)
+    after = differences(made, images).mean()
+    assert after < 0.6 * before
+    moved = np.abs(made.predict(images, verbose=0) - answers).mean()
+    assert 0 < moved < 0.05 * answers.std() + 10 * before
+
+
+def test_biases_of_the_model_are_integers_of_the_file(aware):
+    made = aware("preactivated")
+    settle(made)
+    graph = read_graph(rounded(made, "uint8"), "preactivated")
+    numbers = [op for op in graph.operators if op.code in {"CONV_2D", "DEPTHWISE_CONV_2D"}]
+    assert len(numbers) > 5
+    head = made.get_layer("dense.rounded")
+    dense = next(op for op in graph.operators if op.code == "FULLY_CONNECTED")
+    bias = graph.tensors[dense.inputs[2]]
+    stored = bias.data.view(np.int32) * np.asarray(bias.scale)
+    np.testing.assert_allclose(stored, np.asarray(head.layer.bias), atol=1e-6)
+
+
+def test_settling_again_changes_nothing(aware):
+    made = aware("dense")
+    settle(made)
+    once = [np.array(weight) for weight in made.weights]
+    settle(made)
+    for weight, value in zip(made.weights, once, strict=True):
+        np.testing.assert_allclose(weight, value, rtol=1e-5, atol=1e-6)
