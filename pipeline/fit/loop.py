@@ -29,6 +29,7 @@ from pipeline.fit.losses import loss, smoothed, weighted
 from pipeline.fit.metrics import accuracy
 from pipeline.fit.optimizers import optimizer
 from pipeline.fit.plateau import LowerOnPlateau
+from pipeline.fit.randomness import give_states
 from pipeline.fit.resume import Resume
 from pipeline.progress import bar, say
 from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Train
@@ -111,8 +112,7 @@ def fit(
         callbacks: further ones, called before ours.
         first_best: the first epoch (from 0) that may be the best one.
         out: where curves go as they come (`logs/`), and what a fit cut off goes on from
-            (`checkpoints/`). A fit with the same arguments goes on from there. Layers of tf_keras
-            that draw at random are then to have `rng_type="stateful"`, as those of a mirror have.
+            (`checkpoints/`). A fit with the same arguments goes on from there.
 
     Raises:
         TrainingError: the loss became NaN or infinite; names epoch, learning rate, and where the
@@ -121,6 +121,7 @@ def fit(
     """
     if settings.batch > (pictures := len(task.labels)):
         say(f"  train.batch: {settings.batch} of {pictures} pictures: all are one batch", "yellow")
+    give_states(model)
     checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None else None
     best = make(BestWeights, api, first_best, settings.patience)
     watchers = [*callbacks, best, *_remembering(settings, api)]

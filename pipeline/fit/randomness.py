@@ -7,6 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+STATEFUL = "stateful"  # as tf_keras calls it
+
+
+def give_states(model: Any) -> None:
+    """Have the layers of a tf_keras model draw from states that can be set and kept.
+
+    Those of Keras 3 do; these would draw from where no one can reach, on and on.
+    """
+    for layer in model._flatten_layers():
+        drawing = getattr(layer, "_random_generator", None)
+        if drawing is not None and drawing._rng_type != STATEFUL:
+            drawing._rng_type, drawing._built = STATEFUL, False
+            drawing._maybe_init()
+
 
 def begin_epoch(model: Any, seed: int, epoch: int) -> None:
     """Set everything random that an epoch of training draws on by (seed, epoch) alone.
@@ -25,9 +39,8 @@ def begin_epoch(model: Any, seed: int, epoch: int) -> None:
 def states(model: Any) -> list[Any]:
     """Return the variables that hold the states of a model's generators.
 
-    Those of Keras 3 are uint32 `(2,)`, a key and a counter; those of tf_keras int64 `(3,)`, a
-    counter of two words and a key. The layers of a tf_keras model that draw have to be made with
-    `rng_type="stateful"`, as its mirrored ones are: the others draw from where no one can reach.
+    Those of Keras 3 are uint32 `(2,)`, a key and a counter; those of tf_keras, which were given
+    theirs, int64 `(3,)`, a counter of two words and a key.
     """
     return list({id(state): state for state in _states(model)}.values())
 
@@ -37,7 +50,6 @@ def _states(model: Any) -> Iterator[Any]:
         for generator in getattr(layer, "_seed_generators", ()):
             yield generator.state
         if (drawing := getattr(layer, "_random_generator", None)) is not None:  # of tf_keras
-            assert drawing._generator is not None, f"'{layer.name}' draws from no state"
             yield drawing._generator.state
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -184,7 +185,7 @@ class Resume:
 def _make_metrics(model: Any) -> None:
     """Have a compiled model make its metrics, which Keras does when it needs them."""
     nothing = tf.zeros((1, model.output_shape[-1]))
-    if hasattr(model, "compiled_loss"):  # tf_keras, where the loss is one of them
+    if not isinstance(model, keras.Model):  # but of tf_keras, where the loss is one of them
         model.compiled_loss(nothing, nothing)
     model.compute_metrics(None, nothing, nothing, None)
 

@@ -7,9 +7,9 @@ import tensorflow as tf
 from keras import layers as L
 from keras.src.applications import convnext
 
-from pipeline.compress.legacy import mirror
+from pipeline.compress import legacy
 from pipeline.fit import session
-from pipeline.fit.randomness import begin_epoch, states
+from pipeline.fit.randomness import begin_epoch, give_states, states
 
 DRAWING = {
     "dropout": lambda: L.Dropout(0.4),
@@ -23,6 +23,12 @@ ONES = np.ones((8, 4, 4, 3), np.float32)
 
 def plain(model):
     return model
+
+
+def mirror(model):
+    twin = legacy.mirror(model)
+    give_states(twin)
+    return twin
 
 
 def twice(layer):

@@ -13,7 +13,6 @@ from tf_keras.src.applications import inception_resnet_v2 as legacy_inception_re
 from pipeline.compress.legacy.activations import twin_activation
 from pipeline.errors import ConversionError
 
-DRAWING = ("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise")
 # Layers whose twin of the same name computes the same; tests/compress runs every one of them.
 SAME_NAME = (
     *("Dense", "Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"),
@@ -23,7 +22,7 @@ SAME_NAME = (
     *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),
     *("Flatten", "Reshape", "Permute", "RepeatVector", "Identity"),
     *("ZeroPadding2D", "Cropping2D", "CenterCrop", "UpSampling2D", "Resizing"),
-    *DRAWING,
+    *("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise"),
     *("Rescaling", "Normalization"),
 )
 
@@ -98,21 +97,14 @@ def _slope(_: keras.layers.Layer, config: dict[str, Any]) -> None:
     config["alpha"] = config.pop("negative_slope")
 
 
-def _drawn_from_a_state(_: keras.layers.Layer, config: dict[str, Any]) -> None:
-    # One that can be set and saved, so that a fit can go on with the noise it would have had.
-    config["rng_type"] = "stateful"
-
-
 def _of_whole_pictures(layer: keras.layers.Layer, config: dict[str, Any]) -> None:
-    # tf_keras' own has no state to draw from.
+    # tf_keras' own draws from where no fit can go on: it has no generator.
     rank = len(layer._inbound_nodes[0].outputs[0].shape)
     config["rate"] = config.pop("drop_path_rate")
     config["noise_shape"] = (None, *[1] * (rank - 1))
-    _drawn_from_a_state(layer, config)
 
 
 ADAPTATIONS: Mapping[type, Callable[[keras.layers.Layer, dict[str, Any]], None]] = {
-    **{getattr(keras.layers, name): _drawn_from_a_state for name in DRAWING},
     convnext.StochasticDepth: _of_whole_pictures,
     keras.layers.BatchNormalization: _unfused,
     keras.layers.LeakyReLU: _slope,
