@@ -4,17 +4,23 @@ import os
 import signal
 from functools import cache
 
+import keras
 import numpy as np
 import pytest
 
+from pipeline.compress import legacy
+from pipeline.compress.legacy import tf_keras
+from pipeline.compress.legacy.door import tfmot
 from pipeline.errors import Interrupted, TrainingError
 from pipeline.fit import checkpoints as room
+from pipeline.fit import session
 from pipeline.fit.callbacks import make
 from pipeline.fit.checkpoints import Checkpoints
+from pipeline.fit.loop import fit
 from pipeline.guard import terminable
-from pipeline.settings import CHECKPOINTS, LOGS
+from pipeline.settings import CHECKPOINTS, LOGS, Prune
 from pipeline.stop import STOP
-from tests.fit import pruned
+from tests.fit import alone, pruned
 from tests.fit.pruned import BATCHES, EPOCHS
 from tests.fit.test_checkpoints import DiskFull
 
@@ -129,6 +135,49 @@ def test_a_signal_lets_the_batch_end_and_pruning_goes_on_from_there(
     again = run(tmp_path)
     assert again.is_as(undisturbed())
     assert again.fitted.resumed_from_epoch == saved[0]
+
+
+def clustered(twin):
+    return tfmot.clustering.keras.cluster_weights(
+        twin,
+        number_of_clusters=6,
+        cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
+    )
+
+
+def fit_wrapped(wrap, out=None, at=NEVER):
+    """Fit a mirror that tfmot has wrapped; return its history and all numbers it came to."""
+    session.begin(7)
+    tf_keras.backend.clear_session()
+    network = alone.network()  # but for its rescaling, which tfmot does not quantize
+    pixels = keras.Input((8, 8, 1))
+    x = pixels
+    for layer in network.layers[2:]:
+        x = layer(x)
+    model = wrap(legacy.mirror(keras.Model(pixels, x)))
+
+    def tell(place):
+        if place == at:
+            signal.raise_signal(signal.SIGTERM)
+
+    places = [make(Places, tf_keras, tell)]
+    settings = Prune(**pruned.SETTINGS, seed=3)
+    done = fit(model, pruned.task(), settings, api=tf_keras, callbacks=places, out=out)
+    return done, [np.asarray(x) for x in [*model.weights, *model.optimizer.variables]]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("wrap", [clustered, tfmot.quantization.keras.quantize_model])
+def test_whatever_tfmot_has_wrapped_goes_on_from_the_middle_of_an_epoch(wrap, tmp_path):
+    whole, wanted = fit_wrapped(wrap)
+    with pytest.raises(Interrupted):
+        fit_wrapped(wrap, tmp_path, (2, 1))
+    STOP.asked = None
+    again, state = fit_wrapped(wrap, tmp_path)
+    assert (whole.resumed_from_epoch, again.resumed_from_epoch) == (None, 2)
+    assert again.history == whole.history
+    assert all(np.array_equal(one, two) for one, two in zip(state, wanted, strict=True))
 
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_from(
