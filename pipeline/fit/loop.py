@@ -29,6 +29,7 @@ from pipeline.fit.losses import loss, smoothed, weighted
 from pipeline.fit.metrics import accuracy
 from pipeline.fit.optimizers import optimizer
 from pipeline.fit.plateau import LowerOnPlateau
+from pipeline.fit.randomness import give_states
 from pipeline.fit.resume import Resume
 from pipeline.progress import bar, say
 from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Train
@@ -111,16 +112,17 @@ def fit(
         callbacks: further ones, called before ours.
         first_best: the first epoch (from 0) that may be the best one.
         out: where curves go as they come (`logs/`), and what a fit cut off goes on from
-            (`checkpoints/`, for Keras 3). A fit with the same arguments goes on from there.
+            (`checkpoints/`). A fit with the same arguments goes on from there.
 
     Raises:
         TrainingError: the loss became NaN or infinite; names epoch, learning rate, and where the
-            best weights are kept.
+            best weights of a Keras 3 model are kept.
         BaseException: what a signal asked for, after the batch under way was finished and saved.
     """
     if settings.batch > (pictures := len(task.labels)):
         say(f"  train.batch: {settings.batch} of {pictures} pictures: all are one batch", "yellow")
-    checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None and api is keras else None
+    give_states(model)
+    checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None else None
     best = make(BestWeights, api, first_best, settings.patience)
     watchers = [*callbacks, best, *_remembering(settings, api)]
     curves = None if out is None else out / LOGS
@@ -138,7 +140,7 @@ def fit(
             with held(_held(model, settings)):
                 _fit_phases(model, task, settings, api, [*watchers, *others])
         except TrainingError as error:
-            if out is None or best.epoch is None:
+            if out is None or best.epoch is None or api is not keras:
                 raise
             raise TrainingError(f"{error}; {best.keep(out / CHECKPOINTS)}") from error
     last = resume.epoch - 1
@@ -167,9 +169,9 @@ def _logging(folder: Path | None, api: ModuleType) -> list[Any]:
     """Callbacks that write curves as they come."""
     if folder is None:
         return []
-    board = api.callbacks.TensorBoard
-    if api is keras:  # which words a summary for each batch, though it writes none
-        board = type("TensorBoard", (board,), {"on_train_batch_end": lambda *_, **__: None})
+    # Both words a summary for each batch, though they write none.
+    kind = (api.callbacks.TensorBoard,)
+    board = type("TensorBoard", kind, {"on_train_batch_end": lambda *_, **__: None})
     return [board(str(folder), write_graph=False)]
 
 

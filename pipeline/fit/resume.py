@@ -1,8 +1,9 @@
 """Exact resume: a fit that was cut off goes on to the very weights it would have come to.
 
-After each epoch all that decides how a fit goes on is saved: weights, the optimizer's variables
-(its step, moments and averages), what callbacks remember, and the curves. What is random is not:
-it comes from (seed, epoch), and so does the order of the pictures.
+After each epoch all that decides how a fit goes on is saved: weights (in a mirror with the masks
+and steps of what wraps its layers), the optimizer's variables (its step, moments and averages),
+what callbacks remember, and the curves. What is random is not: it comes from (seed, epoch), and so
+does the order of the pictures.
 """
 
 import os
@@ -10,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipeline.fit import randomness
@@ -94,7 +97,7 @@ class Resume:
     def _pass_over(self, found: Generation) -> None:
         """Have the batches that are done answered with what came of them, and none drawn."""
         train = self.model.train_function
-        left = found.step // self.model.steps_per_execution
+        left = found.step // int(self.model.steps_per_execution)
 
         def function(iterator: Any) -> Any:
             nonlocal left
@@ -110,8 +113,7 @@ class Resume:
         self.epoch = epoch
         randomness.begin_epoch(self.model, self._seed, epoch)
         if self._found is not None and self._found.step:
-            nothing = np.zeros((1, self.model.output_shape[-1]), np.float32)
-            self.model.compute_metrics(None, nothing, nothing)  # Keras makes metrics when needed
+            _make_metrics(self.model)
             _assign(self._midway(), self._found.arrays)
         self._found = None
 
@@ -161,7 +163,7 @@ class Resume:
             "history": self.history,
             "watchers": watchers,
             "logs": {name: float(value) for name, value in logs.items()},
-            "steps_per_execution": self.model.steps_per_execution,
+            "steps_per_execution": int(self.model.steps_per_execution),
             "cores": _cores(),
         }
         self._checkpoints.save(Generation(epoch, step, arrays, state))
@@ -175,9 +177,17 @@ class Resume:
     def _midway(self) -> dict[str, list[Any]]:
         """What an epoch begins anew: the means of its metrics, and what is random."""
         return {
-            "metrics": list(self.model.metrics_variables),
+            "metrics": [held for metric in self.model.metrics for held in metric.variables],
             "random": randomness.states(self.model),
         }
+
+
+def _make_metrics(model: Any) -> None:
+    """Have a compiled model make its metrics, which Keras does when it needs them."""
+    nothing = tf.zeros((1, model.output_shape[-1]))
+    if not isinstance(model, keras.Model):  # but of tf_keras, where the loss is one of them
+        model.compiled_loss(nothing, nothing)
+    model.compute_metrics(None, nothing, nothing, None)
 
 
 def _assign(variables: Mapping[str, list[Any]], arrays: Arrays) -> None:

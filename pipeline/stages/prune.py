@@ -32,7 +32,9 @@ def check_pictures(settings: Prune, ingest: Path) -> None:
 
 
 def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
-    """Write `model.keras`, `history.csv` and `sparsity.json`, a row a pruned layer.
+    """Write `model.keras`, `history.csv`, `sparsity.json` (a row a pruned layer), and `logs/`.
+
+    What an earlier attempt left in `out` is gone on from: `checkpoints/` and `logs/`.
 
     Raises:
         ConfigError: the run is too short for the ramp, or a pattern of `exclude` matches nothing.
@@ -52,6 +54,7 @@ def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
                 api=api,
                 callbacks=callbacks,
                 first_best=ramp.first_full_epoch(per_epoch),
+                out=out,
             )
         ),
         ramp,
@@ -65,7 +68,11 @@ def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
     (out / "sparsity.json").write_text(json.dumps(layers, indent=1))
     weights = sum(layer.weights for layer in pruned.layers)
     zeros = sum(layer.zeros for layer in pruned.layers)
-    return {"sparsity": zeros / weights, "val_accuracy": fits[0].best["val_accuracy"]}
+    return {
+        "sparsity": zeros / weights,
+        "val_accuracy": fits[0].best["val_accuracy"],
+        "resumed_from_epoch": fits[0].resumed_from_epoch,
+    }
 
 
 def _ramp(settings: Prune, steps_per_epoch: int) -> Ramp:

@@ -180,19 +180,20 @@ def test_a_training_cut_off_goes_on_where_it_was_and_its_file_is_the_same(
 
 
 @pytest.mark.slow
-def test_a_pupil_cut_off_goes_on_where_it_was_and_its_file_is_the_same(copied, tmp_path):
-    words = (*SMALL, "variants=[distill+int8]", "distill.epochs=30")
-    until = ("--until", "distill")
+@pytest.mark.parametrize("stage", ["distill", "prune"])
+def test_a_pupil_or_a_pruning_cut_off_goes_on_and_its_file_is_the_same(stage, copied, tmp_path):
+    words = (*SMALL, f"variants=[{stage}+int8]", f"{stage}.epochs=30")
+    until = ("--until", stage)
     run = start(*words, *until, artifacts=copied)
-    wait_for_epoch(run, copied, 3, "distill")
+    wait_for_epoch(run, copied, 3, stage)
     run.kill()
     run.communicate()
     again = call("run", *words, *until, artifacts=copied)
-    assert (again.code, ran(again)) == (0, ["distill(distill)"]), again.err
+    assert (again.code, ran(again)) == (0, [f"{stage}({stage})"]), again.err
     assert "going on after " in again.err
     whole = call("run", *words, *until, artifacts=tmp_path / "whole")
     assert whole.code == 0, whole.err
-    found, expected = (newest_training(at, "distill") for at in (copied, tmp_path / "whole"))
+    found, expected = (newest_training(at, stage) for at in (copied, tmp_path / "whole"))
     assert found["metrics"].pop("resumed_from_epoch") >= 3
     assert expected["metrics"].pop("resumed_from_epoch") is None
     assert found["metrics"] == expected["metrics"]

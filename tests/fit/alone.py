@@ -52,6 +52,11 @@ def run(out):
     done = fit(model, task, Train(**SETTINGS, seed=5), out=out)
     state = [*model.get_weights(), *(np.asarray(value) for value in model.optimizer.variables)]
     facts = {"history": done.history, "best": done.best_epoch, "from": done.resumed_from_epoch}
+    write(out, state, facts)
+
+
+def write(out, state, facts):
+    """Write a list of arrays, and facts that JSON can hold, so that they are there when whole."""
     draft = out / f"draft-{RESULT}"
     np.savez(draft, *state, facts=np.array(json.dumps(facts)))
     draft.rename(out / RESULT)

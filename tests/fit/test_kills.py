@@ -11,20 +11,18 @@ import numpy as np
 import pytest
 
 from pipeline.settings import CHECKPOINTS
-from tests.fit import alone
-
-KILLS = 20
+from tests.fit import alone, pruned
 
 
 @pytest.fixture(scope="module")
 def start():
     """Start a fit in a process forked off one that has imported everything and run nothing."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.fit.alone"])
+    processes.set_forkserver_preload(["tests.fit.pruned"])
 
-    def begin(out):
+    def begin(run, out):
         out.mkdir(exist_ok=True)
-        process = processes.Process(target=alone.run, args=(out,))
+        process = processes.Process(target=run, args=(out,))
         process.start()
         return process
 
@@ -50,18 +48,16 @@ def result(out):
     return json.loads(str(state.pop("facts"))), state
 
 
-@pytest.mark.slow
-def test_twenty_kills_at_random_moments_leave_no_trace(start, tmp_path):
-    process = start(tmp_path / "alone")
+def killed_again_and_again(start, run, tmp_path, kills):
+    """Run to the end what was killed so often; return what it and one left alone came to."""
+    process = start(run, tmp_path / "alone")
     to_first = await_epoch(process, tmp_path / "alone", 1)
     an_epoch = await_epoch(process, tmp_path / "alone", alone.EPOCHS) / alone.EPOCHS
     process.join()
-    expected, wanted = result(tmp_path / "alone")
-    assert len(set(expected["history"]["learning_rate"])) > 2, "the plateau was met"
     chance = random.Random(0)
-    kills, out = [], tmp_path / "killed"
-    for after in sorted(chance.choices(range(alone.EPOCHS * 3 // 4), k=KILLS)):
-        process = start(out)
+    saved, out = [], tmp_path / "killed"
+    for after in sorted(chance.choices(range(alone.EPOCHS * 3 // 4), k=kills)):
+        process = start(run, out)
         if epochs_saved(out) < after:
             await_epoch(process, out, after)
             time.sleep(chance.uniform(0, 2 * an_epoch))
@@ -70,13 +66,27 @@ def test_twenty_kills_at_random_moments_leave_no_trace(start, tmp_path):
         assert process.is_alive(), "it has come to its end before the last kill"
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        kills.append(epochs_saved(out))
-    assert sum(epoch > 0 for epoch in kills) > KILLS / 2, "most past the first epoch"
-    process = start(out)
+        saved.append(epochs_saved(out))
+    assert sum(epoch > 0 for epoch in saved) > kills / 2, "most past the first epoch"
+    process = start(run, out)
     process.join()
     found, state = result(out)
-    assert found["from"] == kills[-1]
-    assert found["history"] == expected["history"]
-    assert found["best"] == expected["best"]
+    assert found.pop("from") == saved[-1]
+    expected, wanted = result(tmp_path / "alone")
+    assert expected.pop("from") is None
+    assert found == expected
     assert state.keys() == wanted.keys()
     assert all(np.array_equal(state[name], wanted[name]) for name in wanted)
+    return found
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_leave_no_trace(start, tmp_path):
+    found = killed_again_and_again(start, alone.run, tmp_path, 20)
+    assert len(set(found["history"]["learning_rate"])) > 2, "the plateau was met"
+
+
+@pytest.mark.slow
+def test_kills_leave_no_trace_in_a_pruning(start, tmp_path):
+    found = killed_again_and_again(start, pruned.alone_in_a_process, tmp_path, 5)
+    assert found["best"] >= alone.EPOCHS // 2, "all zeros were there"

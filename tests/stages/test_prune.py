@@ -9,6 +9,7 @@ from pipeline.errors import ConfigError, ConversionError
 from pipeline.fit.files import load_model
 from pipeline.fit.history import read_history
 from pipeline.measure.flatbuffer import inspect
+from pipeline.settings import LOGS
 from pipeline.stages import prune
 from tests.keras_accuracy import accuracy
 
@@ -37,10 +38,13 @@ def test_zeros_survive_in_the_int8_file(chain):
     assert pruned.gzip_bytes < 0.8 * dense.gzip_bytes
 
 
-def test_fine_tuning_goes_on_from_the_candidate_and_is_written_down(chain):
+def test_fine_tuning_goes_on_from_the_candidate_and_is_written_down(chain, metrics):
     history = read_history(chain["prune"])
     assert set(history) == {"accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"}
     assert len(history["loss"]) == 3
+    assert read_history(chain["prune"] / LOGS) == history
+    assert all(list((chain["prune"] / LOGS / split).iterdir()) for split in ("train", "validation"))
+    assert metrics["prune"]["resumed_from_epoch"] is None
     assert history["loss"][0] < read_history(chain["train"])["loss"][0]
 
 

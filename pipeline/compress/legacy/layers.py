@@ -40,7 +40,7 @@ TWINS: Mapping[type, type] = {
     keras.layers.LayerNormalization: LayerNormalization,
     # keras.applications keeps these beside their networks instead of in keras.layers.
     convnext.LayerScale: legacy_convnext.LayerScale,
-    convnext.StochasticDepth: legacy_convnext.StochasticDepth,
+    convnext.StochasticDepth: tf_keras.layers.Dropout,  # of whole pictures
     inception_resnet_v2.CustomScaleLayer: legacy_inception_resnet_v2.CustomScaleLayer,
 }
 
@@ -97,7 +97,15 @@ def _slope(_: keras.layers.Layer, config: dict[str, Any]) -> None:
     config["alpha"] = config.pop("negative_slope")
 
 
+def _of_whole_pictures(layer: keras.layers.Layer, config: dict[str, Any]) -> None:
+    # tf_keras' own draws from where no fit can go on: it has no generator.
+    rank = len(layer._inbound_nodes[0].outputs[0].shape)
+    config["rate"] = config.pop("drop_path_rate")
+    config["noise_shape"] = (None, *[1] * (rank - 1))
+
+
 ADAPTATIONS: Mapping[type, Callable[[keras.layers.Layer, dict[str, Any]], None]] = {
+    convnext.StochasticDepth: _of_whole_pictures,
     keras.layers.BatchNormalization: _unfused,
     keras.layers.LeakyReLU: _slope,
 }
