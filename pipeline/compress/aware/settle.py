@@ -16,6 +16,7 @@ from pipeline.compress.aware.layers import (
 )
 
 Numbers = NDArray[np.float64]
+KINDS = (QuantizedKernel, ChannelAffine, layers.BatchNormalization)
 PEAK = 127  # what the largest weight of a channel is in int8
 
 
@@ -28,20 +29,24 @@ def settle(model: keras.Model) -> None:
     a bias for each scale of their inputs.
     """
     for layer in model.layers:
-        if isinstance(layer, QuantizedKernel):
-            step, behind = _step(layer), _normalization(layer)
-            if step is not None and behind is not None:
-                _move_beta(behind, step * _kernel_steps(layer), _bias(layer))
-            elif step is not None and layer.layer.use_bias:
-                bias = layer.layer.bias
-                bias.assign(_to_grid(np.asarray(bias, float), step * _kernel_steps(layer)))
-        elif isinstance(layer, ChannelAffine):
-            if (step := _step(layer)) is not None:
-                unit = step * np.abs(np.asarray(layer.scale, float)) / PEAK
+        if isinstance(layer, KINDS) and (step := _step(layer)) is not None:
+            if isinstance(layer, QuantizedKernel):
+                _settle_kernel(layer, step * _kernel_steps(layer))
+            elif isinstance(layer, ChannelAffine):
+                unit = step / PEAK * np.abs(np.asarray(layer.scale, float))
                 layer.offset.assign(_to_grid(np.asarray(layer.offset, float), unit))
-        elif isinstance(layer, layers.BatchNormalization) and not _folded(layer):
-            if (step := _step(layer)) is not None:
+            elif not _folded(layer):
                 _move_beta(layer, np.full(layer.moving_mean.shape, step / PEAK), 0.0)
+
+
+def _settle_kernel(layer: QuantizedKernel, unit: Numbers) -> None:
+    """Settle the bias of a kernel, or of what is folded into it, in units of its sums."""
+    behind = _normalization(layer)
+    bias = np.asarray(layer.layer.bias, float) if layer.layer.use_bias else None
+    if behind is not None:
+        _move_beta(behind, unit, 0.0 if bias is None else bias)
+    elif bias is not None:
+        layer.layer.bias.assign(_to_grid(bias, unit))
 
 
 def _move_beta(layer: Any, unit: Numbers, bias: Any) -> None:
@@ -67,10 +72,6 @@ def _kernel_steps(layer: QuantizedKernel) -> Numbers:
     axes = channel_axes(layer.layer)
     others = tuple(axis for axis in range(kernel.ndim) if axis not in axes)
     return np.asarray(np.abs(kernel).max(axis=others).ravel() / PEAK)
-
-
-def _bias(layer: QuantizedKernel) -> Any:
-    return np.asarray(layer.layer.bias, float) if layer.layer.use_bias else 0.0
 
 
 def _step(layer: Any) -> float | None:
