@@ -1,15 +1,17 @@
 """Checkpoints: generations of a fit on disk, each whole or not there. No Keras in here.
 
-    <folder>/epoch-00007-00000/    arrays.npz  state.json  manifest.json
+    <folder>/epoch-00007-00000-81f0c52ad7c3be0e.npz
 
-A generation is written under a temporary name, synced and renamed. The one before it stays until
-then and a while longer, so that a damaged newest one costs an epoch and not the fit.
+A generation is one file with the digest of its bytes in its name. It is written under another name,
+synced and renamed. The one before it stays until then and a while longer, so that a damaged newest
+one costs an epoch and not the fit. (Several files in a folder of their own cost more than twice as
+many syncs, which is what an epoch of a tiny network takes.)
 """
 
 import json
 import os
 import re
-import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -22,8 +24,8 @@ from numpy.typing import NDArray
 from pipeline.progress import say
 
 KEPT = 2
-ARRAYS, STATE, MANIFEST = "arrays.npz", "state.json", "manifest.json"
-GENERATION = re.compile(r"epoch-(\d{5,})-(\d{5,})")
+STATE = "state"  # the name of the array that holds the text of a generation's state
+GENERATION = re.compile(r"epoch-(\d{5,})-(\d{5,})-([0-9a-f]{16})\.npz")
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -40,10 +42,9 @@ class Generation:
     arrays: Arrays
     state: Mapping[str, Any]
 
-    @property
-    def name(self) -> str:
-        """The name of its folder, which sorts by age."""
-        return f"epoch-{self.epoch:05}-{self.step:05}"
+    def name(self, digest: str) -> str:
+        """The name of its file."""
+        return f"epoch-{self.epoch:05}-{self.step:05}-{digest}.npz"
 
 
 class Checkpoints:
@@ -60,61 +61,53 @@ class Checkpoints:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / ".draft"
-        shutil.rmtree(draft, ignore_errors=True)
         try:
-            draft.mkdir()
             _write(draft, generation)
-            target = self.folder / generation.name
-            if target.exists():
-                shutil.rmtree(target)
-            draft.rename(target)
+            draft.rename(self.folder / generation.name(_digest(draft)))
             _sync(self.folder)
         except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
+            draft.unlink(missing_ok=True)
             raise
         for old in self._newest_first()[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
+            old.unlink(missing_ok=True)
 
     def newest(self) -> Generation | None:
         """Read the newest generation that is as it was written; say which were passed over."""
-        for folder in self._newest_first():
-            found = _read(folder)
+        for path in self._newest_first():
+            found = _read(path)
             if found is not None:
                 return found
-            say(f"  {folder}: damaged; going on from the one before it", "yellow")
+            say(f"  {path}: damaged; going on from the one before it", "yellow")
         return None
 
     def _newest_first(self) -> list[Path]:
+        """By epoch and batch; of one place that was saved twice, by the time of saving."""
+        found = [path for path in self.folder.glob("epoch-*") if GENERATION.fullmatch(path.name)]
         return sorted(
-            (path for path in self.folder.glob("epoch-*") if GENERATION.fullmatch(path.name)),
-            key=lambda path: tuple(map(int, path.name.split("-")[1:])),
-            reverse=True,
+            found, key=lambda path: (*_place(path), path.stat().st_mtime_ns), reverse=True
         )
 
 
-def _write(folder: Path, generation: Generation) -> None:
-    """Write the files, the digests of the others last, and have them on disk."""
-    with (folder / ARRAYS).open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **generation.arrays)
-    (folder / STATE).write_text(json.dumps(generation.state))
-    digests = {name: _digest(folder / name) for name in (ARRAYS, STATE)}
-    (folder / MANIFEST).write_text(json.dumps(digests))
-    for path in (*folder.iterdir(), folder):
-        _sync(path)
+def _write(path: Path, generation: Generation) -> None:
+    """Write a generation, and have it on disk."""
+    text = np.frombuffer(json.dumps(generation.state).encode(), np.uint8)
+    with path.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **{STATE: text}, **generation.arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
-def _read(folder: Path) -> Generation | None:
-    """Read a generation; None where a file is missing or not what the manifest says."""
+def _read(path: Path) -> Generation | None:
+    """Read a generation; None where it is not what its name says."""
     try:
-        digests = json.loads((folder / MANIFEST).read_text())
-        if digests != {name: _digest(folder / name) for name in (ARRAYS, STATE)}:
+        if _digest(path) not in path.name:
             return None
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+        with np.load(path, allow_pickle=False) as arrays:
             held = dict(_named(arrays))
-        state = json.loads((folder / STATE).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, zipfile.BadZipFile):
         return None
-    epoch, step = map(int, folder.name.split("-")[1:])
+    state = json.loads(held.pop(STATE).tobytes())
+    epoch, step = _place(path)
     return Generation(epoch, step, held, state)
 
 
@@ -123,13 +116,19 @@ def _named(arrays: Any) -> Iterator[tuple[str, NDArray[Any]]]:
         yield name, arrays[name]
 
 
+def _place(path: Path) -> tuple[int, int]:
+    """Epoch and step, from the name of a file."""
+    _, epoch, step, *_ = path.stem.split("-")
+    return int(epoch), int(step)
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
+        return file_digest(stream, "sha256").hexdigest()[:16]
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

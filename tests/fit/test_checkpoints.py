@@ -23,7 +23,13 @@ def kept(tmp_path):
 
 
 def names(checkpoints):
-    return sorted(path.name for path in checkpoints.folder.iterdir())
+    """Those of the generations, without digests."""
+    return sorted(path.name[:17] for path in checkpoints.folder.iterdir())
+
+
+def file_of(checkpoints, epoch):
+    (path,) = checkpoints.folder.glob(f"epoch-{epoch:05}-00000-*.npz")
+    return path
 
 
 def is_as_saved(found, epoch, step=0):
@@ -53,30 +59,30 @@ def test_a_generation_in_the_middle_of_an_epoch_is_newer_than_its_beginning(kept
     is_as_saved(kept.newest(), 10, 3)
 
 
-@pytest.mark.parametrize("name", [room.ARRAYS, room.STATE, room.MANIFEST])
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+@pytest.mark.parametrize("place", [0.0, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_damaged_newest_one_gives_way_to_the_one_before_with_a_warning(
-    name, damage, kept, capsys
+    place, damage, kept, capsys
 ):
     for epoch in (1, 2):
         kept.save(generation(epoch))
-    file = kept.folder / "epoch-00002-00000" / name
+    file = file_of(kept, 2)
     content = file.read_bytes()
-    middle = len(content) // 2
-    file.unlink()
+    at = int(place * len(content))
     if damage == "cut":
-        file.write_bytes(content[:middle])
-    if damage == "flipped":
-        file.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+        file.write_bytes(content[:at])
+    else:
+        file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     is_as_saved(kept.newest(), 1)
-    assert "epoch-00002-00000: damaged; going on from the one before it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{file.name}: damaged; going on from the one before it" in " ".join(said.split())
     kept.save(generation(2))
     is_as_saved(kept.newest(), 2)
 
 
 def test_where_all_are_damaged_a_fit_begins_anew(kept):
     kept.save(generation(1))
-    (kept.folder / "epoch-00001-00000" / room.MANIFEST).write_text("{}")
+    file_of(kept, 1).write_bytes(b"")
     assert kept.newest() is None
 
 
@@ -93,18 +99,18 @@ class DiskFull:
         return self.function(*given, **named)
 
 
-@pytest.mark.parametrize("calls", range(6))
+@pytest.mark.parametrize("calls", range(3))
 def test_a_disk_that_is_full_at_any_sync_leaves_the_generations_there_are(calls, kept, monkeypatch):
     for epoch in (1, 2):
         kept.save(generation(epoch))
     with monkeypatch.context() as broken:
         broken.setattr(room.os, "fsync", DiskFull(os.fsync, calls))
-        if calls < 5:  # three files, their folder, the folder of all
+        if calls < 2:  # the file, and the folder it is in
             with pytest.raises(OSError, match="No space left"):
                 kept.save(generation(3))
         else:
             kept.save(generation(3))
-    assert kept.newest().epoch == (2 if calls < 4 else 3)
+    assert kept.newest().epoch == (2 if calls < 1 else 3)
     assert not list(kept.folder.glob(".*"))
 
 
@@ -132,7 +138,7 @@ def disk(tmp_path):
 
 
 def test_a_small_disk_that_fills_up_at_any_page_keeps_the_last_whole_generation(disk):
-    """Each generation takes 100 KiB of numbers and two pages: the third fails in some page."""
+    """Each generation takes 100 KiB of numbers and a page or two: the third fails in some page."""
     reached = set()
     for size in range(216, 340, 4):
         kept = Checkpoints(disk(size) / "checkpoints")
