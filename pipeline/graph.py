@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Literal
 
 from pipeline.errors import ConfigError
@@ -55,6 +56,8 @@ STAGES = (
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
 TRANSFORMS = ("ensemble", "distill", "prune")
+# After these words nothing would be left of what a transform made: its zeros.
+UNDONE_BY: Mapping[str, tuple[str, ...]] = {"prune": ("ensemble", "distill")}
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
@@ -124,6 +127,12 @@ class Variant:
         stages = [word.partition(".")[0] for word in transforms]
         if len(set(stages)) < len(stages):
             raise ConfigError(f"variants: {self.name!r}: the same transform twice")
+        for before, after in combinations(stages, 2):
+            if after in UNDONE_BY.get(before, ()):
+                raise ConfigError(
+                    f"variants: {self.name!r}: {after} trains every weight freely, which leaves "
+                    f"nothing of {before}; put {before} after {after}"
+                )
 
     def steps(self, replica: Replica, ensembles: Ensembles) -> Iterator[Step]:
         """Unfold the path; a prefix shared with another variant gives an equal step."""

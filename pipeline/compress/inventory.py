@@ -1,0 +1,33 @@
+"""The kernels of a Keras 3 model, by the names of their layers."""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+
+def kernels(model: keras.Model) -> dict[str, NDArray[np.floating]]:
+    """Return every kernel in its Keras layout, in the order of the layers.
+
+    A name is its layer's, inside a nested model `backbone/conv1`; a layer with several, as
+    SeparableConv2D, has `separable/pointwise_kernel`. A shared layer stands once.
+    """
+    found: dict[str, NDArray[np.floating]] = {}
+    seen: set[int] = set()
+    for name, layer in _leaves(model):
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        own = [one for one in layer.weights if one.name.endswith("kernel") and one.ndim > 1]
+        for weight in own:
+            found[name if len(own) == 1 else f"{name}/{weight.name}"] = np.asarray(weight)
+    return found
+
+
+def _leaves(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _leaves(layer, f"{prefix}{layer.name}/")
+        else:
+            yield prefix + layer.name, layer
