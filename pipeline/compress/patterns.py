@@ -45,12 +45,12 @@ class Pattern:
         """
         if self.m_by_n is not None:
             groups = self._groups(np.abs(kernel))
-            places = np.argsort(-groups, axis=-1, kind="stable")[..., : -self.m_by_n[0]]
-            stays = np.zeros(groups.shape, bool)
-            np.put_along_axis(stays, places, True, axis=-1)
-            rows = stays.reshape(-1, stays.shape[1] * stays.shape[2])[:, : kernel.shape[-2]]
-            by_output = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])
-            return np.moveaxis(rows.reshape(by_output), -1, -2)
+            largest = np.argsort(-groups, axis=-1, kind="stable")[..., : -self.m_by_n[0]]
+            chosen = np.zeros(groups.shape, bool)
+            np.put_along_axis(chosen, largest, True, axis=-1)
+            *places, inputs, outputs = kernel.shape
+            rows = chosen.reshape(len(groups), -1)[:, :inputs]
+            return np.moveaxis(rows.reshape(*places, outputs, inputs), -1, -2)
         scores = self.means(np.abs(kernel))
         order = np.argsort(-scores, axis=None, kind="stable")[: kept(scores.size, sparsity)]
         stays = np.zeros(scores.size, bool)

@@ -6,7 +6,7 @@ networks", 2015, sect. 3.3, iterative pruning; the rise and the allocation by la
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 from pipeline.errors import ConfigError
 from pipeline.progress import say
@@ -20,11 +20,14 @@ ROUNDING = 1e-9  # points
 Sparsities = Mapping[str, float]
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True)
-class Attempt:
+class Attempt(Generic[Made]):
     """A round's outcome: what came of it (`made`), its zeros over all, and its accuracy, 0..1."""
 
-    made: Any
+    made: Made
     sparsity: float
     val_accuracy: float
 
@@ -42,12 +45,12 @@ class Round:
 
 
 # From what a round goes on (None: the model as it came), its sparsities, and those of that one.
-Tune = Callable[[Any, Sparsities, Sparsities], Attempt]
+Tune = Callable[[Made | None, Sparsities, Sparsities], Attempt[Made]]
 
 
 def spend(
-    max_drop_pp: float, reference: float, allot: Callable[[float], Sparsities], tune: Tune
-) -> tuple[Any, tuple[Round, ...]]:
+    max_drop_pp: float, reference: float, allot: Callable[[float], Sparsities], tune: Tune[Made]
+) -> tuple[Made, tuple[Round, ...]]:
     """Return what came of the last round within the budget, and all rounds in their order.
 
     Args:
@@ -61,7 +64,7 @@ def spend(
     """
     rounds: list[Round] = []
 
-    def one(wished: float, start: Any, before: Sparsities) -> tuple[Any, Sparsities, bool]:
+    def one(wished: float, start: Made | None, before: Sparsities) -> tuple[Made, Sparsities, bool]:
         layers = allot(wished)
         found = tune(start, layers, before)
         drop = 100 * (reference - found.val_accuracy)
@@ -70,7 +73,7 @@ def spend(
         say(f"  round {len(rounds)}: {_told(rounds[-1])}, {'within' if within else 'over'} budget")
         return found.made, layers, within
 
-    kept: Any = None
+    kept: Made | None = None
     given: Sparsities = {}
     for wished in RISING:
         made, layers, within = one(wished, kept, given)

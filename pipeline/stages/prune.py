@@ -130,23 +130,25 @@ def _within_budget(model: keras.Model, names: Sequence[str], tuning: _Tuning, ou
         raise ConfigError("prune.sparsity: layers and exclude leave no layer to auto")
     found = _scan(model, tuning, out)
 
+    def allot(wished: float) -> Sparsities:
+        every = given | allocation(found, free, wished)
+        return {name: every[name] for name in names}
+
     def judged(network: keras.Model) -> float:
         return accuracy(answers([network], split)[0], split[1])
 
-    def tune(kept: _Tuned | None, sparsities: Sparsities, before: Sparsities) -> Attempt:
+    def tune(kept: _Tuned | None, sparsities: Sparsities, before: Sparsities) -> Attempt[_Tuned]:
         keras.utils.set_random_seed(settings.seed)  # a round is to depend on no other's draws
         made = tuning.tune(kept.pruned.model if kept else model, sparsities, before)
         return Attempt(made, made.pruned.sparsity, judged(made.pruned.model))
 
     reference = judged(model)
-    made, rounds = spend(
-        settings.max_drop_pp,
-        reference,
-        lambda wished: given | allocation(found, free, wished),
-        tune,
-    )
-    story = {"max_drop_pp": settings.max_drop_pp, "val_accuracy": reference}
-    story |= {"rounds": [asdict(one) for one in rounds]}
+    made, rounds = spend(settings.max_drop_pp, reference, allot, tune)
+    story = {
+        "max_drop_pp": settings.max_drop_pp,
+        "val_accuracy": reference,
+        "rounds": [asdict(one) for one in rounds],
+    }
     (out / "rounds.json").write_text(json.dumps(story, indent=1))
     return made
 

@@ -18,7 +18,7 @@ def prune_blocks(wrapper: Any, pattern: Pattern) -> None:
     wrapper.pruning_obj = _BlockPruning(wrapper, pattern)
 
 
-class _BlockPruning(_Pruning):  # type: ignore[misc]  # a class without types
+class _BlockPruning(_Pruning):
     """tfmot's pruning with a block's mean magnitude in the place of a weight's.
 
     tfmot's own `block_size` takes kernels of two axes alone, and refuses those of convolutions.
