@@ -65,7 +65,8 @@ def scan(
     """
     levels = LEVELS if pattern.share is None else (pattern.share,)
     layers = prunable(model, whole)
-    say(f"  sensitivity: {len(layers)} layers one at a time, each at {len(levels)} sparsities")
+    shares = ", ".join(f"{100 * level:g}" for level in levels)
+    say(f"  sensitivity: {len(layers)} layers, one at a time, at {shares} % zeros")
     accuracy = judge()
     curves = []
     with bar() as shown, STOP.deferred():

@@ -67,7 +67,8 @@ def sensitivity(found: Sensitivity, measure: str = "accuracy") -> Figure:
 def _line(
     axes: Axes, points: Sequence[tuple[float, float]], color: str, mark: str, width: float
 ) -> None:
-    axes.plot(*zip(*points, strict=True), color=color, marker=mark, markersize=3.6, linewidth=width)
+    look = {"color": color, "marker": mark, "markersize": 3.6, "linewidth": width}
+    axes.plot(*zip(*points, strict=True), clip_on=False, **look)
 
 
 def _colors(count: int) -> list[str]:

@@ -22,6 +22,8 @@ class _BlockPruning(_Pruning):
     """tfmot's pruning with a block's mean magnitude in the place of a weight's.
 
     tfmot's own `block_size` takes kernels of two axes alone, and refuses those of convolutions.
+    Where blocks do not divide a kernel, it takes means over windows shifted by half of what is
+    missing, and masks blocks that are not; ours are judged by what is in them.
     """
 
     def __init__(self, wrapper: Any, pattern: Pattern) -> None:

@@ -114,8 +114,8 @@ def prune(
     pruned = keras.models.clone_model(model)
     copy_weights(stripped, pruned)
     check_parity(pruned, stripped, images)
-    layers = (_measure(name, layer, sparsities[name]) for name, layer in chosen.items())
-    return Pruned(pruned, tuple(layers))
+    measured = (_measure(name, layer, sparsities[name], pattern) for name, layer in chosen.items())
+    return Pruned(pruned, tuple(measured))
 
 
 def _check_pattern(chosen: Mapping[str, Any], pattern: Pattern) -> None:
@@ -176,8 +176,10 @@ def _hold_zeros(wrapped: Any) -> None:
             mask.assign(np.asarray(weight.numpy() != 0, np.float32))
 
 
-def _measure(name: str, layer: Any, asked: float) -> LayerSparsity:
+def _measure(name: str, layer: Any, asked: float, pattern: Pattern) -> LayerSparsity:
     weights = kernel(layer).numpy()
+    if pattern.share is not None:  # of groups that are cut, fewer are asked
+        asked = 1 - float(pattern.mask(weights, asked).mean())
     return LayerSparsity(name, weights.size, int(np.count_nonzero(weights == 0)), asked)
 
 
