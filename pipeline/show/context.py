@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.show import ensembles, intake, layers, numbers, runs, words
+from pipeline.show import ensembles, intake, layers, numbers, pruning, runs, words
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
 from pipeline.show.rows import (
@@ -29,6 +29,7 @@ def context(report: Report) -> dict[str, Any]:
         "in_full": in_full,
         "runs": runs,
         "together": ensembles,
+        "pruning": pruning,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

@@ -19,6 +19,7 @@ from pipeline.show import checks
 from pipeline.show.audit import Audit
 from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.network import Layer, Side
+from pipeline.show.pruning import Rounds, Sensitivity
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
 from pipeline.show.replicas import Replica, Seeds
 from pipeline.show.variant import Latency, Ops, Variant
@@ -167,6 +168,8 @@ class Report(Record):
     replicas: tuple[Replica, ...] = ()
     ensembles: tuple[Ensemble, ...] = ()
     pupils: tuple[Pupil, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
+    rounds: tuple[Rounds, ...] = ()
 
     @model_validator(mode="after")
     def _names_point_at_rows(self) -> Self:
@@ -185,7 +188,7 @@ class Report(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        for name in ("replicas", "ensembles", "pupils"):
+        for name in ("replicas", "ensembles", "pupils", "sensitivities", "rounds"):
             if not found.get(name):
                 found.pop(name, None)
         return found

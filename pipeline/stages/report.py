@@ -18,6 +18,7 @@ from pipeline.settings import Report as Settings
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
 from pipeline.show.findings import notes
+from pipeline.show.pruning import grouped
 from pipeline.show.report import render
 from pipeline.show.schema import Report
 
@@ -39,6 +40,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     if report.replicas:
         drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
+    for number, found in enumerate(report.sensitivities, 1):
+        drawn = figures.sensitivity(found, measure)
+        figures.save(drawn, out / "figures" / f"sensitivity-{number}.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
@@ -66,6 +70,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     numbers = range(1, 1 + len(settings.replicas))
     several = facts(inputs["ingest"]).get("multi_label", False)
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
+    scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
@@ -75,12 +80,15 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(repeated=bool(replicas), several=several),
+                *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),
             ],
             "notes": notes(audit, settings.config["train"]["class_weights"] == "balanced"),
             "replicas": replicas,
             "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
             "pupils": _left_by("distill", inputs, "distillation.json"),
+            "sensitivities": scans,
+            "rounds": _left_by("prune", inputs, "rounds.json"),
         }
     )
 
@@ -148,12 +156,15 @@ def _replica(
 
 
 def _left_by(stage: str, inputs: Inputs, file: str) -> list[Facts]:
-    """What steps of a transform left of themselves, each with its path; of the first replica."""
+    """What steps of a transform left of themselves, each with its path; of the first replica.
+
+    A step that had nothing to say left no such file.
+    """
     paths = {step: step.removeprefix(f"{stage}(").removesuffix(")") for step in inputs}
     return [
         {"name": path, **_read(inputs[step] / file)}
         for step, path in paths.items()
-        if step == f"{stage}({path})"
+        if step == f"{stage}({path})" and (inputs[step] / file).is_file()
     ]
 
 
