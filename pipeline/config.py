@@ -23,6 +23,7 @@ from pipeline.settings import (
     Augment,
     Benchmark,
     Build,
+    Cluster,
     Distill,
     Ensemble,
     Evaluate,
@@ -61,6 +62,7 @@ class Config(BaseModel):
     ensemble: Ensemble = Ensemble()
     distill: Distill = Distill()
     prune: Prune = Prune()
+    cluster: Cluster = Cluster()
     quantize: Quantize = Quantize()
     export: Export = Export()
     benchmark: Benchmark = Benchmark()

@@ -49,15 +49,19 @@ STAGES = (
     Stage("ensemble", needs=("ingest", "augment", "members"), begin=KERAS),
     Stage("distill", needs=("ingest", "augment", "build", "train", "candidate"), begin=KERAS),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
+    Stage("cluster", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
     Stage("export", needs=("ingest", "train", "files"), begin=KERAS, per="run"),
     Stage("benchmark", needs=("ingest", "export"), again=("ingest", "files")),
     Stage("report", needs=("everything",), per="run"),
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
-TRANSFORMS = ("ensemble", "distill", "prune")
-# After these words nothing would be left of what a transform made: its zeros.
-UNDONE_BY: Mapping[str, tuple[str, ...]] = {"prune": ("ensemble", "distill")}
+TRANSFORMS = ("ensemble", "distill", "prune", "cluster")
+# After these words nothing would be left of what a transform made: its zeros, or its clusters.
+UNDONE_BY: Mapping[str, tuple[str, ...]] = {
+    "prune": ("ensemble", "distill"),
+    "cluster": ("ensemble", "distill", "prune"),
+}
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 

@@ -84,7 +84,7 @@ def said(
 
 
 def spared(names: Sequence[str], exclude: Sequence[str]) -> set[str]:
-    """Return those of `names`, of layers with a kernel in their order, that `exclude` leaves dense.
+    """Return those of `names`, of layers with a kernel in their order, that `exclude` leaves.
 
     A word is a pattern of names, or else `first` or `last`. Where nothing lies between those two,
     only the last is spared.
@@ -107,7 +107,7 @@ def _meant(names: Sequence[str], word: str, setting: str) -> tuple[set[str], boo
     meant = matching or {*ends.get(word, ())}
     if not meant:
         raise ConfigError(
-            f"{setting} pattern {word!r} matches no layer that would be pruned: "
+            f"{setting} pattern {word!r} matches no layer with a kernel: "
             + (", ".join(names) or "there is none")
         )
     return meant, bool(matching)

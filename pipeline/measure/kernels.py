@@ -21,15 +21,22 @@ class StoredKernel:
     """One kernel of the model and what became of it in the file.
 
     `name` is the layer's, inside nested models `backbone/conv1`. `zeros` are exact zeros in the
-    model, `stored_zeros` those of the file's constant, `clusters` its distinct values: the most
-    in one output channel, for a folded batch normalization gives each channel a factor of its own.
+    model, `values` its different weights; `stored_zeros` are those of the file's constant, and
+    `clusters` its different weights: the most in one output channel, for a folded batch
+    normalization gives each channel a factor of its own.
     """
 
     name: str
     weights: int
+    values: int
     zeros: int
     stored_zeros: int
     clusters: int
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the model's kernel has so few values that someone made it so."""
+        return self.values <= CLUSTERED and 4 * self.values <= self.weights
 
 
 def stored_kernels(
@@ -49,14 +56,14 @@ def stored_kernels(
     found = _match(kernels, list(constants(path)))
     rows = []
     for name, kernel in kernels.items():
-        keeps = bool((kernel == 0).any()) or _clustered(kernel)
-        if not found[name] and keeps:
+        row = _row(name, kernel, found[name])
+        if found[name]:
+            rows.append(row)
+        elif row.zeros or row.clustered:
             raise ConversionError(
                 f"layer '{name}' has zeros or clusters and is not found in the file: the converter "
                 "merged it with another; leave it out by `exclude`"
             )
-        if found[name]:
-            rows.append(_row(name, kernel, found[name]))
     return tuple(rows)
 
 
@@ -158,25 +165,29 @@ def _likeness(kernel: NDArray[np.generic], stored: NDArray[np.generic]) -> float
 
 def _row(name: str, kernel: NDArray[np.floating], found: list[_Pair]) -> StoredKernel:
     """Count, or refuse what was lost; of several constants the one that kept the least counts."""
-    lost = max(int(((one.kernel == 0) & (one.stored != 0)).sum()) for one in found)
-    zeros = int((kernel == 0).sum())
+    row = StoredKernel(
+        name,
+        weights=kernel.size,
+        values=len(np.unique(kernel)),
+        zeros=int((kernel == 0).sum()),
+        stored_zeros=min((int((one.stored == 0).sum()) for one in found), default=0),
+        clusters=max((_most_values(one.stored) for one in found), default=0),
+    )
+    lost = max((int(((one.kernel == 0) & (one.stored != 0)).sum()) for one in found), default=0)
     if lost:
-        raise ConversionError(f"layer '{name}': {lost} of its {zeros} zeros are lost in the file")
-    clusters = max(_most_values(one.stored) for one in found)
-    if _clustered(kernel) and clusters > (had := _most_values(found[0].kernel)):
         raise ConversionError(
-            f"layer '{name}': {clusters} different weights in an output channel of the file, where "
-            f"the model has {had}"
+            f"layer '{name}': {lost} of its {row.zeros} zeros are lost in the file"
         )
-    stored_zeros = min(int((one.stored == 0).sum()) for one in found)
-    return StoredKernel(name, kernel.size, zeros, stored_zeros, clusters)
+    had = max((_most_values(one.kernel) for one in found), default=0)
+    if row.clustered and row.clusters > had:
+        raise ConversionError(
+            f"layer '{name}': {row.clusters} different weights in an output channel of the file, "
+            f"where the model has {had}"
+        )
+    return row
 
 
 def _most_values(by_channel: NDArray[np.generic]) -> int:
+    """The most different values in a row."""
     ordered = np.sort(by_channel, axis=1)
     return int((ordered[:, 1:] != ordered[:, :-1]).sum(axis=1).max(initial=0)) + 1
-
-
-def _clustered(kernel: NDArray[np.floating]) -> bool:
-    values = len(np.unique(kernel))
-    return values <= CLUSTERED and 4 * values <= kernel.size

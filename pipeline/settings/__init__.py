@@ -40,6 +40,7 @@ from pipeline.settings.training import (
     Train,
 )
 from pipeline.settings.transforms import (
+    Cluster,
     Distill,
     Ensemble,
     Prune,
@@ -58,6 +59,7 @@ __all__ = [
     "Augment",
     "Benchmark",
     "Build",
+    "Cluster",
     "Distill",
     "Ensemble",
     "Evaluate",
@@ -88,6 +90,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "ensemble": Ensemble,
     "distill": Distill,
     "prune": Prune,
+    "cluster": Cluster,
     "quantize": Quantize,
     "export": Export,
     "benchmark": Benchmark,

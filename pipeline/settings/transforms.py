@@ -33,6 +33,7 @@ _TRAINING = frozenset(
 class Transform(Section):
     """What a word of a variant's path does; with presets, so that several strengths compare."""
 
+    rate_said: ClassVar[str] = "as `train.learning_rate`"
     presets: Mapping[str, Options] = Field(
         {}, description="one of these is laid over the section by its name in a variant, as in "
         "`prune.NAME+int8`"
@@ -62,7 +63,10 @@ class Transform(Section):
         return self.model_copy(update=values | said | {"presets": {}})
 
     def first_rate(self, train: Train) -> float:
-        """The learning rate it inherits: of the last phase, which trained the whole network."""
+        """The learning rate it inherits: of the last phase, which trained the whole network.
+
+        `rate_said` says so in the page of settings.
+        """
         return train.phases()[-1].learning_rate
 
 
@@ -155,11 +159,14 @@ def _joined(said: Any) -> Any:
 
 
 # Written out as a list: in a mapping's digest order does not count, and here it does.
+_IN_ORDER = PlainSerializer(lambda said: [{word: said[word]} for word in said], when_used="json")
 LayerShares = Annotated[
     Mapping[str, Annotated[float, Field(strict=True, ge=0, lt=1)]],
     BeforeValidator(_joined),
-    PlainSerializer(lambda shares: [{word: shares[word]} for word in shares], when_used="json"),
+    _IN_ORDER,
 ]
+Clusters = Annotated[int, Field(strict=True, ge=2, le=256)]
+LayerClusters = Annotated[Mapping[str, Clusters], BeforeValidator(_joined), _IN_ORDER]
 
 
 def _pattern(said: Any) -> Any:
@@ -226,3 +233,25 @@ class Prune(Transform, Fit):
                 f"it, not {wrong[0]}: {self.layers[wrong[0]]:g}"
             )
         return self
+
+
+class Cluster(Transform, Fit):
+    """Few different weights in each kernel, found by k-means, while fine-tuning."""
+
+    inherited: ClassVar[frozenset[str]] = _TRAINING
+    rate_said: ClassVar[str] = "`train.learning_rate` times `train.fine_tune_rate`"
+    epochs: Count = Field(4, description="times over the training pictures")
+    warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
+    clusters: Clusters = Field(16, description="different weights in each kernel, zero among them")
+    layers: LayerClusters = Field(
+        {}, description="clusters by patterns of layer names, `first` and `last`, as in `{first: "
+        "32, dense*: 8}`; the last that matches counts"
+    )  # fmt: skip
+    exclude: tuple[str, ...] = Field(
+        (), description="left as they are: patterns of layer names, and `first` and `last` of "
+        "those with a kernel"
+    )  # fmt: skip
+
+    def first_rate(self, train: Train) -> float:
+        """Weights that are shared move together, so a step is to be a small one."""
+        return train.learning_rate * train.fine_tune_rate

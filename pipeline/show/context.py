@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.show import ensembles, intake, layers, numbers, pruning, runs, words
+from pipeline.show import ensembles, intake, kernels, layers, numbers, pruning, runs, words
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
 from pipeline.show.rows import (
@@ -33,6 +33,7 @@ def context(report: Report) -> dict[str, Any]:
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,
+        "kernels": kernels,
         "layers": layers,
         "findings": findings,
         "numbers": numbers,

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.data.dataset import facts, training_split
 from pipeline.fit.history import read_history
 from pipeline.measure.choice import recommend
+from pipeline.measure.kernels import FILE as KERNELS
 from pipeline.measure.machine import versions
 from pipeline.measure.replicas import over
 from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics, nth
@@ -18,6 +19,7 @@ from pipeline.settings import Report as Settings
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
 from pipeline.show.findings import notes
+from pipeline.show.kernels import Kernel, kept
 from pipeline.show.pruning import grouped
 from pipeline.show.report import render
 from pipeline.show.schema import Report
@@ -66,7 +68,6 @@ def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> N
 def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) -> Report:
     """Put the facts together that the stages left; `sheets` numbers the classes with a sheet."""
     manifests = {step: _read(folder / "manifest.json") for step, folder in inputs.items()}
-    measured = _read(inputs["benchmark"] / "benchmark.json")
     numbers = range(1, 1 + len(settings.replicas))
     several = facts(inputs["ingest"]).get("multi_label", False)
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
@@ -74,7 +75,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
-            **_compared(settings, measured, replicas, places.measured_as("accuracy", several)),
+            **_compared(settings, inputs, replicas, places.measured_as("accuracy", several)),
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
@@ -111,15 +112,18 @@ def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:
     }
 
 
-def _compared(settings: Settings, measured: Facts, replicas: list[Facts], measure: str) -> Facts:
+def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure: str) -> Facts:
     """The variants, also those that have no file, where they were measured, and which to ship.
 
     `measure` is what accuracy is called.
     """
+    measured = _read(inputs["benchmark"] / "benchmark.json")
     rows = {name: _row(settings, measured, name, 1) for name in settings.config["variants"]}
     for place, name in enumerate(rows):
         seeds = over([one["variants"][place] for one in replicas])
         rows[name] |= {"seeds": seeds} if seeds else {}
+        if rows[name]["status"] == "ok":
+            rows[name] |= {"kernels": _kernels(inputs, name)}
     recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp, measure)
     return {
         "machine": measured["machine"],
@@ -134,6 +138,15 @@ def _row(settings: Settings, measured: Facts, name: str, replica: int) -> Facts:
     if problem := settings.problems.get(nth(name, replica)):
         return {"name": name, **problem}
     return _by_name(measured)[name] | {"status": "ok", "reason": None}
+
+
+def _kernels(inputs: Inputs, name: str) -> tuple[Kernel, ...]:
+    """What the file of a variant holds of each kernel; nothing, where none had what to keep."""
+    for step, folder in inputs.items():
+        if step.endswith(f"({name})") and (folder / KERNELS).is_file():
+            found = tuple(Kernel.model_validate(row) for row in _read(folder / KERNELS))
+            return found if kept(found) else ()
+    return ()
 
 
 def _replica(

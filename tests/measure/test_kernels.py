@@ -90,10 +90,12 @@ def test_every_kernel_is_found_with_all_its_zeros(name, model, files):
     assert list(rows) == NAMES
     for kernel, row in rows.items():
         assert row.weights == own[kernel].size
+        assert row.values == len(np.unique(own[kernel]))
         assert row.zeros == np.count_nonzero(own[kernel] == 0)
         assert row.stored_zeros >= row.zeros
     assert rows["inner/b"].zeros / rows["inner/b"].weights == pytest.approx(0.5, abs=0.1)
-    assert rows["c"].clusters <= 8
+    assert rows["c"].clusters <= rows["c"].values == 8
+    assert [name for name, row in rows.items() if row.clustered] == ["c"]
     assert rows["stem"].clusters == 9  # one input channel, three by three
     assert rows["stem"].stored_zeros >= 9  # of the channel that is switched off
     assert rows["separable/pointwise_kernel"].clusters == 8

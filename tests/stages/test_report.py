@@ -143,9 +143,9 @@ def test_every_figure_that_is_listed_is_drawn_and_no_other(done):
     assert all(f'id="figure-{file}"' in page for file in listed)
 
 
-def pruned(folders, root, name, **files):
-    """Leave what a pruning does, at the end of the path `name`."""
-    folder = folders[f"prune({name})"] = root / name
+def pruned(folders, root, name, stage="prune", **files):
+    """Leave what a pruning does, or another stage, at the end of the path `name`."""
+    folder = folders[f"{stage}({name})"] = root / name
     folder.mkdir()
     write(folder, "manifest.json", {"key": "k", "digest": "d", "seconds": 1.5, "metrics": {}})
     for file, content in files.items():
@@ -177,6 +177,18 @@ def test_a_scan_of_one_model_is_shown_once_and_rounds_by_name(inputs, tmp_path):
     assert drawn == {f"sensitivity-{number}.png" for number in (1, 2, 3)}
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert all(f'id="figure-{file}"' in page for file in drawn)
+
+
+def test_kernels_of_a_file_are_listed_where_the_model_had_what_to_keep(inputs, tmp_path):
+    kernel = {"name": "conv", "weights": 90, "values": 80, "zeros": 0, "stored_zeros": 1}
+    kernel |= {"clusters": 70}
+    for name, zeros in (("float32", 0), ("int8", 60)):
+        pruned(inputs, tmp_path, name, "quantize", kernels=[kernel | {"zeros": zeros}])
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    found = {row["name"]: row["kernels"] for row in written["variants"] if "kernels" in row}
+    assert found == {"int8": [kernel | {"zeros": 60}]}
 
 
 def replica(folders, number, root, **accuracies):
