@@ -36,7 +36,10 @@ def shrunk(facts):
     [
         ({"a": DENSE, "b": DENSE}, ""),
         ({"a": SPARSE, "b": DENSE}, "82.5 % zeros in 1 layer"),
-        ({"a": SHARED, "b": SHARED, "c": DENSE}, "at most 15 different weights a channel in 2 layers"),
+        (
+            {"a": SHARED, "b": SHARED, "c": DENSE},
+            "at most 15 different weights a channel in 2 layers",
+        ),
         (
             {"a": SHARED | {"zeros": 2000, "stored_zeros": 2000}, "b": SPARSE},
             "66.2 % zeros in 2 layers, at most 15 different weights a channel in 1 layer",

@@ -27,10 +27,10 @@ def trained(digits):
 def fit(digits):
     images, labels = digits
 
-    def _fit(model, *, api, epochs=1):
+    def _fit(model, *, api):
         api.utils.set_random_seed(1)
         model.compile(api.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-        model.fit(images[TRAIN], labels[TRAIN], batch_size=32, epochs=epochs, verbose=0)
+        model.fit(images[TRAIN], labels[TRAIN], batch_size=32, verbose=0)
 
     return _fit
 
@@ -41,9 +41,7 @@ def refuse_to_train(*_, **__):
 
 def test_each_kernel_comes_to_eight_weights_and_the_model_still_reads_digits(trained, fit, digits):
     before = [weight.copy() for weight in trained.get_weights()]
-    made = cluster(
-        trained, lambda model, api: fit(model, api=api, epochs=2), digits[0][:64], EIGHT
-    )
+    made = cluster(trained, lambda model, api: fit(model, api=api), digits[0][:64], EIGHT)
     assert [layer.name for layer in made.layers] == list(EIGHT)
     for layer in made.layers:
         kernel = made.model.get_layer(layer.name).kernel.numpy()
@@ -81,27 +79,19 @@ def test_nothing_but_zeros_stays_so(trained, fit, digits):
     empty = keras.models.clone_model(trained)
     empty.set_weights(trained.get_weights())
     empty.get_layer("conv1").kernel.assign(np.zeros((3, 3, 1, 16)))
-    made = cluster(empty, lambda model, api: fit(model, api=api), digits[0][:9], EIGHT)
+    made = cluster(empty, lambda model, api: fit(model, api=api), digits[0][:9], {"conv1": 8})
     assert made.layers[0] == LayerClusters("conv1", 144, 1, 144)
 
 
-def test_two_clusterings_give_the_same_bits_and_another_seed_others(trained, fit, digits):
+def test_the_seed_decides_where_clusters_begin(trained, digits):
     found = [
-        cluster(
-            trained, lambda model, api: fit(model, api=api), digits[0][:9], {"conv2": 8}, seed
-        ).model.get_weights()
+        cluster(trained, lambda *_, **__: None, digits[0][:9], {"conv2": 8}, seed).model
         for seed in (0, 0, 1)
     ]
-    assert all(np.array_equal(a, b) for a, b in zip(*found[:2], strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(*found[1:], strict=True))
-
-
-def test_layers_left_out_keep_their_many_weights(trained, fit, digits):
-    made = cluster(
-        trained, lambda model, api: fit(model, api=api), digits[0][:9], {"predictions": 4}
-    )
-    assert [layer.name for layer in made.layers] == ["predictions"]
-    assert len(np.unique(made.model.get_layer("conv2").kernel.numpy())) > 4000
+    first, same, other = (kernels(model)["conv2"] for model in found)
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
+    assert np.array_equal(kernels(found[0])["conv1"], kernels(trained)["conv1"])  # was left out
 
 
 def test_nested_shared_and_frozen_layers_are_clustered_once_each(fit, digits):
@@ -145,7 +135,7 @@ def test_two_clusters_are_too_few_where_there_are_zeros(trained, digits):
 def test_a_layer_without_twin_is_refused_before_training(digits):
     images = keras.Input((8, 8, 1))
     model = keras.Model(images, L.Lambda(lambda x: x, name="trick")(L.Conv2D(2, 3)(images)))
-    with pytest.raises(ConfigError, match="cluster: .*'trick'"):
+    with pytest.raises(ConfigError, match=r"cluster: .*'trick'"):
         cluster(model, refuse_to_train, digits[0][:9], {})
 
 
