@@ -1,10 +1,10 @@
 """The kernels of a Keras 3 model, by the names of their layers."""
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.compress.kernels import leaves
 
 
 def kernels(model: keras.Model) -> dict[str, NDArray[np.floating]]:
@@ -15,7 +15,7 @@ def kernels(model: keras.Model) -> dict[str, NDArray[np.floating]]:
     """
     found: dict[str, NDArray[np.floating]] = {}
     seen: set[int] = set()
-    for name, layer in _leaves(model):
+    for name, layer in leaves(model):
         if id(layer) in seen:
             continue
         seen.add(id(layer))
@@ -23,11 +23,3 @@ def kernels(model: keras.Model) -> dict[str, NDArray[np.floating]]:
         for weight in own:
             found[name if len(own) == 1 else f"{name}/{weight.name}"] = np.asarray(weight)
     return found
-
-
-def _leaves(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer, f"{prefix}{layer.name}/")
-        else:
-            yield prefix + layer.name, layer
