@@ -78,7 +78,8 @@ def run(name: str, artifacts: Path, recipe: str, *words: str) -> Row:
     report = json.loads((artifacts / name / "report.json").read_text())
     trainings = [stage for stage in report["stages"] if stage["name"].partition("#")[0] == "train"]
     folders = [artifacts / ".cache" / "train" / stage["key"] for stage in trainings]
-    row = Row(name, report, [stage["seconds"] for stage in trainings], folders)
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in folders]
+    row = Row(name, report, [manifest["seconds"] for manifest in manifests], folders)
     print(line(row), flush=True)
     return row
 

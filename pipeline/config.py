@@ -31,6 +31,7 @@ from pipeline.settings import (
     Fit,
     Ingest,
     Prune,
+    Qat,
     Quantize,
     Report,
     Section,
@@ -64,6 +65,7 @@ class Config(BaseModel):
     prune: Prune = Prune()
     cluster: Cluster = Cluster()
     quantize: Quantize = Quantize()
+    qat: Qat = Qat()
     export: Export = Export()
     benchmark: Benchmark = Benchmark()
     report: Report = Report()
@@ -136,7 +138,7 @@ class Config(BaseModel):
                 f"train.frozen_epochs: {self.build.model} has no weights learned before; set 0, or "
                 "build.model=backbone with build.weights"
             )
-        for name in ("train", *TRANSFORMS):
+        for name in ("train", "qat", *TRANSFORMS):
             if isinstance(section := getattr(self, name), Fit):
                 _check_optimizer(name, section)
         policy = self.augment.policy
@@ -179,7 +181,7 @@ class Config(BaseModel):
                 del plain[name]
         plain["build"] = self._build_options() | plain["build"]
         plain["build"]["preprocess"] = self._preprocess()
-        for name in TRANSFORMS:
+        for name in (*TRANSFORMS, "qat"):
             section: Transform = getattr(self, name)
             inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
             plain[name] = inherited | {"presets": plain[name]["presets"]}
@@ -222,6 +224,9 @@ class Config(BaseModel):
             _check_schedule(step.stage, section)
         if step.stage == "quantize":
             given["format"] = step.ending
+        if step.stage == "qat":
+            taken = ("io", "calibration_images")
+            given |= {name: getattr(self.quantize, name) for name in taken}
         if step.stage == "build":
             given |= self._build_options() | {"preprocess": self._preprocess()}
         if step.stage == "augment" and isinstance(self.augment.policy, str):
@@ -259,6 +264,8 @@ def _check_schedule(stage: str, section: Fit) -> None:
 
 _GIVEN = {
     "seed": "it is `seed` at the top",
+    "io": "it is `quantize.io`",
+    "calibration_images": "it is `quantize.calibration_images`",
     "format": "it is the last word of a variant, as in `variants: [int8]`",
     "draw": "it is `ensemble.method`",
     "shrinkage": "it is `ensemble.shrinkage`",

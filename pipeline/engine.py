@@ -201,7 +201,7 @@ class _Run:
         found: dict[str, Problem] = {}
         for name, problem in self.outcome.problems.items():
             for file in (steps[source] for source in (name, *steps[name].inputs.values())):
-                if file.stage == "quantize":
+                if file.is_file:
                     found.setdefault(nth(file.path, file.replica), problem)
         return found
 

@@ -51,6 +51,7 @@ STAGES = (
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("cluster", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
+    Stage("qat", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("export", needs=("ingest", "train", "files"), begin=KERAS, per="run"),
     Stage("benchmark", needs=("ingest", "export"), again=("ingest", "files")),
     Stage("report", needs=("everything",), per="run"),
@@ -62,7 +63,8 @@ UNDONE_BY: Mapping[str, tuple[str, ...]] = {
     "prune": ("ensemble", "distill"),
     "cluster": ("ensemble", "distill", "prune"),
 }
-ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8")
+ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8", "qat")
+FILES = ("quantize", "qat")  # stages that leave a deployed file: `qat` trains for it
 
 
 @dataclass(frozen=True)
@@ -109,16 +111,21 @@ class Step:
         """The last word of the path: a quantize step's format."""
         return self.path.rpartition("+")[2]
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it leaves a deployed file, the end of a variant."""
+        return self.stage in FILES
+
 
 @dataclass(frozen=True)
 class Variant:
-    """A path: transforms, each `stage` or `stage.preset`, then one ending."""
+    """A path: transforms, each `stage` or `stage.preset`, then one ending (`qat.preset` is one)."""
 
     name: str
 
     def __post_init__(self) -> None:
         *transforms, ending = self.name.split("+")
-        if ending not in ENDINGS:
+        if ending not in ENDINGS and ending.partition(".")[0] != "qat":
             hint = f"a variant ends with a format: {', '.join(ENDINGS)}"
             raise ConfigError(f"variants: {self.name!r}: {ending!r} is no format; {hint}")
         for word in transforms:
@@ -144,7 +151,9 @@ class Variant:
         candidate = replica.named("train")
         for number, word in enumerate(words, 1):
             path = "+".join(words[:number])
-            stage, _, preset = word.partition(".") if number < len(words) else ("quantize", "", "")
+            stage, _, preset = word.partition(".")
+            if number == len(words) and stage != "qat":
+                stage, preset = "quantize", ""
             members: dict[str, str] = {}
             if stage == "ensemble":
                 ensemble = ensembles(preset or None)
@@ -221,7 +230,7 @@ def unfold(
             branches |= {step.id: step for step in Variant(name).steps(replica, ensembles)}
     steps: list[Step] = []
     for stage in STAGES:
-        if stage.name in TRANSFORMS:
+        if stage.name in (*TRANSFORMS, "qat"):
             continue
         if stage.name == "quantize":
             steps += sorted(branches.values(), key=_transforms_first)
@@ -248,8 +257,8 @@ def _trunk(stage: Stage, replica: Replica, before: Sequence[Step]) -> Step:
 
 
 def _is_file_of(step: Step, replica: Replica) -> bool:
-    return step.stage == "quantize" and step.replica == replica.number
+    return step.is_file and step.replica == replica.number
 
 
 def _transforms_first(step: Step) -> tuple[bool, int]:
-    return step.stage == "quantize", step.path.count("+")
+    return step.is_file, step.path.count("+")

@@ -98,7 +98,7 @@ def test_a_stage_has_one_name_in_every_place():
     files = {path.stem for path in sources("stages")} - {"__init__"}
     assert files == set(names) == set(SECTIONS)
     assert set(TRANSFORMS) <= set(names)
-    assert set(ENDINGS) == set(FORMATS)
+    assert set(ENDINGS) == {*FORMATS, "qat"}
 
 
 def test_every_stage_has_a_run_of_one_shape():

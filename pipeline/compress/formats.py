@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.compress.aware import deployable
 from pipeline.data.sources import Images
 from pipeline.errors import ConversionError
 
@@ -63,6 +64,18 @@ def int16x8(model: keras.Model, sample: Images, io: str) -> bytes:
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         ]
+        return _convert(converter)
+
+
+def rounded(model: keras.Model, io: str) -> bytes:
+    """The int8 file of a quantization-aware model: ranges and kernels are the model's own.
+
+    Ends as those of `int8`.
+    """
+    with _converter(deployable(model)) as converter:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = tf.uint8 if io == "uint8" else tf.int8
+        converter.inference_output_type = tf.float32 if io == "uint8" else tf.int8
         return _convert(converter)
 
 

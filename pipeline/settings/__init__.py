@@ -44,6 +44,7 @@ from pipeline.settings.transforms import (
     Distill,
     Ensemble,
     Prune,
+    Qat,
     Transform,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "Options",
     "Phase",
     "Prune",
+    "Qat",
     "Quantize",
     "Report",
     "Section",
@@ -92,6 +94,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "prune": Prune,
     "cluster": Cluster,
     "quantize": Quantize,
+    "qat": Qat,
     "export": Export,
     "benchmark": Benchmark,
     "report": Report,

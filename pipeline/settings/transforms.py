@@ -255,3 +255,26 @@ class Cluster(Transform, Fit):
     def first_rate(self, train: Train) -> float:
         """Weights that are shared move together, so a step is to be a small one."""
         return train.learning_rate * train.fine_tune_rate
+
+
+class Qat(Transform, Fit):
+    """Quantization-aware training: the last word of a variant, instead of `int8`.
+
+    Its file takes and gives what `quantize.io` says; `quantize.calibration_images` set the ranges
+    that training begins with.
+    """
+
+    given = frozenset({"seed", "io", "calibration_images"})
+    inherited: ClassVar[frozenset[str]] = _TRAINING
+    rate_said: ClassVar[str] = "`train.learning_rate` times `rate_factor`"
+    epochs: Count = Field(4, description="times over the training pictures")
+    rate_factor: Positive = Field(
+        0.05, description="of the learning rate that `train` ended its warm-up with"
+    )
+    warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
+    io: Literal["uint8", "int8"] = "uint8"
+    calibration_images: Count = 256
+
+    def first_rate(self, train: Train) -> float:
+        """A fraction of the rate the network was trained with: it only settles."""
+        return super().first_rate(train) * self.rate_factor

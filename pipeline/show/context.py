@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from pipeline.show import ensembles, intake, kernels, layers, numbers, pruning, runs, words
+from pipeline.show import (
+    aware,
+    ensembles,
+    intake,
+    kernels,
+    layers,
+    numbers,
+    pruning,
+    runs,
+    words,
+)
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
 from pipeline.show.rows import (
@@ -30,6 +40,7 @@ def context(report: Report) -> dict[str, Any]:
         "runs": runs,
         "together": ensembles,
         "pruning": pruning,
+        "awares": aware,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

@@ -17,6 +17,7 @@ from pydantic import (
 
 from pipeline.show import checks
 from pipeline.show.audit import Audit
+from pipeline.show.aware import Aware
 from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.network import Layer, Side
 from pipeline.show.pruning import Rounds, Sensitivity
@@ -170,6 +171,7 @@ class Report(Record):
     pupils: tuple[Pupil, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
     rounds: tuple[Rounds, ...] = ()
+    aware: tuple[Aware, ...] = ()
 
     @model_validator(mode="after")
     def _names_point_at_rows(self) -> Self:
@@ -188,7 +190,7 @@ class Report(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        for name in ("replicas", "ensembles", "pupils", "sensitivities", "rounds"):
+        for name in ("replicas", "ensembles", "pupils", "sensitivities", "rounds", "aware"):
             if not found.get(name):
                 found.pop(name, None)
         return found

@@ -27,7 +27,9 @@ def check(settings: Cluster) -> None:
 
 
 def run(settings: Cluster, inputs: Inputs, out: Path) -> Metrics:
-    """Write `model.keras`, `history.csv` and `clusters.json`, a row a clustered layer.
+    """Write `model.keras`, `history.csv`, `clusters.json` (a row a clustered layer), and `logs/`.
+
+    What an earlier attempt left in `out` is gone on from: `checkpoints/` and `logs/`.
 
     Raises:
         ConfigError: a pattern of names matches nothing, a layer cannot be clustered, or has fewer
@@ -40,7 +42,7 @@ def run(settings: Cluster, inputs: Inputs, out: Path) -> Metrics:
     fits: list[Fitted] = []
     clustered = cluster(
         model,
-        lambda model, api: fits.append(fit(model, task, settings, api=api)),
+        lambda model, api: fits.append(fit(model, task, settings, api=api, out=out)),
         np.asarray(task.validation[0][:COMPARED], np.float32),
         _allotted(settings, list(prunable(model, (VOTE,)))),
         settings.seed,
@@ -52,6 +54,7 @@ def run(settings: Cluster, inputs: Inputs, out: Path) -> Metrics:
     return {
         "clusters": max(layer.clusters for layer in clustered.layers),
         "val_accuracy": fits[0].best["val_accuracy"],
+        "resumed_from_epoch": fits[0].resumed_from_epoch,
     }
 
 

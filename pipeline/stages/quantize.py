@@ -32,4 +32,4 @@ def run(settings: Quantize, inputs: Inputs, out: Path) -> Metrics:
     if not np.isfinite(answers).all():
         raise ConversionError(f"{settings.format}: the file answers with NaN or infinity")
     zeros = sparsity(write_kernels(kernels(model), path, out))
-    return {"bytes": len(flatbuffer)} | ({} if zeros is None else {"sparsity": zeros})
+    return {"bytes": len(flatbuffer), "sparsity": zeros}

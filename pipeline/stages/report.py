@@ -90,6 +90,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "pupils": _left_by("distill", inputs, "distillation.json"),
             "sensitivities": scans,
             "rounds": _left_by("prune", inputs, "rounds.json"),
+            "aware": _left_by("qat", inputs, "aware.json"),
         }
     )
 

@@ -1,0 +1,72 @@
+"""Qat: train as the int8 file will compute, and write that file."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from pipeline.compress.aware import calibrate, quantization_aware
+from pipeline.compress.formats import rounded
+from pipeline.compress.inventory import kernels
+from pipeline.data.dataset import training_sample
+from pipeline.errors import ConversionError
+from pipeline.fit import optimizers
+from pipeline.fit.files import load_model, save_model
+from pipeline.fit.history import write_history
+from pipeline.fit.loop import Task, fit
+from pipeline.measure.closeness import closeness
+from pipeline.measure.kernels import sparsity, write_kernels
+from pipeline.measure.litert import LiteRT
+from pipeline.settings import Inputs, Metrics, Qat
+
+COMPARED = 512  # validation pictures on which the model and its file are compared
+STEP = 1 / 256  # of a probability in the file
+LEAST_AGREEMENT = 0.98  # a file below answers something else than the model that was trained
+
+
+def check(settings: Qat) -> None:
+    """Refuse what the optimizer does not take, before anything runs."""
+    optimizers.check(settings, keras, "qat")
+
+
+def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:
+    """Write `model.keras`, rounded as its file, `model.tflite`, `history.csv`, `aware.json`,
+    `kernels.json`.
+
+    Raises:
+        ConversionError: a layer cannot be imitated; the file answers differently, or lacks zeros or
+            clusters of the candidate.
+    """
+    task = Task.read(inputs)
+    candidate = load_model(inputs["candidate"] / "model.keras")
+    model = quantization_aware(candidate)
+    calibrate(model, training_sample(inputs["ingest"], settings.calibration_images, settings.seed))
+    fitted = fit(model, task, settings, out=out)
+    save_model(model, out / "model.keras")
+    write_history(out, fitted.history)
+    path = out / "model.tflite"
+    path.write_bytes(rounded(model, settings.io))
+    zeros = sparsity(write_kernels(kernels(candidate), path, out))
+    images = np.asarray(task.validation[0][:COMPARED])
+    answers = model.predict(images.astype(np.float32), verbose=0)
+    close = closeness(answers, LiteRT(path).predict(images), STEP)
+    facts = {
+        "epochs": len(fitted.history["loss"]),
+        "best_epoch": fitted.best_epoch + 1,
+        "val_accuracy": fitted.best["val_accuracy"],
+        **asdict(close),
+    }
+    (out / "aware.json").write_text(json.dumps(facts, indent=1))
+    if not close.agreement >= LEAST_AGREEMENT:
+        raise ConversionError(
+            f"qat: the file agrees with the model it was trained as on {close.agreement:.1%} of "
+            f"{len(images)} validation pictures; take int8"
+        )
+    return {
+        "bytes": path.stat().st_size,
+        **{name: facts[name] for name in ("val_accuracy", "best_epoch", "agreement")},
+        "sparsity": zeros,
+        "resumed_from_epoch": fitted.resumed_from_epoch,
+    }
