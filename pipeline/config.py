@@ -23,6 +23,7 @@ from pipeline.settings import (
     Augment,
     Benchmark,
     Build,
+    Cluster,
     Distill,
     Ensemble,
     Evaluate,
@@ -62,6 +63,7 @@ class Config(BaseModel):
     ensemble: Ensemble = Ensemble()
     distill: Distill = Distill()
     prune: Prune = Prune()
+    cluster: Cluster = Cluster()
     quantize: Quantize = Quantize()
     qat: Qat = Qat()
     export: Export = Export()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Literal
 
 from pipeline.errors import ConfigError
@@ -48,6 +49,7 @@ STAGES = (
     Stage("ensemble", needs=("ingest", "augment", "members"), begin=KERAS),
     Stage("distill", needs=("ingest", "augment", "build", "train", "candidate"), begin=KERAS),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
+    Stage("cluster", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
     Stage("qat", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("export", needs=("ingest", "train", "files"), begin=KERAS, per="run"),
@@ -55,7 +57,12 @@ STAGES = (
     Stage("report", needs=("everything",), per="run"),
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
-TRANSFORMS = ("ensemble", "distill", "prune")
+TRANSFORMS = ("ensemble", "distill", "prune", "cluster")
+# After these words nothing would be left of what a transform made: its zeros, or its clusters.
+UNDONE_BY: Mapping[str, tuple[str, ...]] = {
+    "prune": ("ensemble", "distill"),
+    "cluster": ("ensemble", "distill", "prune"),
+}
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8", "qat")
 FILES = ("quantize", "qat")  # stages that leave a deployed file: `qat` trains for it
 
@@ -131,6 +138,12 @@ class Variant:
         stages = [word.partition(".")[0] for word in transforms]
         if len(set(stages)) < len(stages):
             raise ConfigError(f"variants: {self.name!r}: the same transform twice")
+        for before, after in combinations(stages, 2):
+            if after in UNDONE_BY.get(before, ()):
+                raise ConfigError(
+                    f"variants: {self.name!r}: {after} trains every weight freely, which leaves "
+                    f"nothing of {before}; put {before} after {after}"
+                )
 
     def steps(self, replica: Replica, ensembles: Ensembles) -> Iterator[Step]:
         """Unfold the path; a prefix shared with another variant gives an equal step."""

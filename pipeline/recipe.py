@@ -11,7 +11,10 @@ from pipeline.errors import ConfigError
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML in which a repeated key is an error and `1e-3` is a number, as in YAML 1.2."""
+    """Safe YAML in which a repeated key is an error.
+
+    As in YAML 1.2, `1e-3` is a number, and `2:4` is none: in 1.1 it would be 124, in sixties.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -22,7 +25,11 @@ class _StrictLoader(yaml.SafeLoader):
             )
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else super().construct_yaml_int(node)
 
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),

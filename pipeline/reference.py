@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from models.custom.base import Layer
 from models.custom.joins import KINDS
 from pipeline.choices import Choice
-from pipeline.settings import SECTIONS, Section
+from pipeline.settings import SECTIONS, Section, Transform
 
 HEAD = """# Settings
 
@@ -110,6 +110,8 @@ def _choices(annotation: Any) -> tuple[type[Choice], ...]:
 
 
 def _default(section: type[Section], key: str) -> str:
+    if key == "learning_rate" and issubclass(section, Transform):
+        return section.rate_said
     if key in section.inherited:
         return f"as `train.{key}`"
     value = section.model_fields[key].default

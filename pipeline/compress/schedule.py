@@ -72,6 +72,11 @@ class Ramp:
         begin_step = window[-1] - frequency * (span // frequency)
         return cls(kind, sparsity, initial_sparsity, begin_step, window[-1], frequency)
 
+    @classmethod
+    def at_once(cls, sparsity: float) -> Self:
+        """Plan what fits any run: all zeros in the first step, as tfmot makes those of m:n."""
+        return cls("constant", sparsity, 0.0, 1, 1, 1)
+
     @property
     def updates(self) -> int:
         """How often masks are made anew."""

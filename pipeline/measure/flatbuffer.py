@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -77,10 +78,7 @@ def inspect(path: Path) -> FileFacts:
     Raises:
         IntegrityError: it cannot be read, is not a .tflite file, or is damaged.
     """
-    try:
-        blob = path.read_bytes()
-    except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
+    blob = _read(path)
     graph = read_graph(blob, str(path))
     try:
         weights = _all_weights(graph)
@@ -102,6 +100,31 @@ def inspect(path: Path) -> FileFacts:
         signatures=graph.signatures,
         weights=weights,
     )
+
+
+def constants(path: Path) -> Iterator[np.ndarray]:
+    """Yield the kernels of the .tflite file at `path` in the order of its operators, each once.
+
+    They are constants of two axes or more, in the layouts of TensorFlow Lite, as stored but less
+    their zero point: what stands for zero is 0, and scales are left out.
+
+    Raises:
+        IntegrityError: as `inspect`.
+    """
+    graph = read_graph(_read(path), str(path))
+    read = (index for operator in graph.operators for index in operator.inputs if index >= 0)
+    for index in dict.fromkeys(read):
+        tensor = graph.tensors[index]
+        if _is_weights(tensor) and len(tensor.shape) > 1 and not tensor.sparse:
+            stored = _stored(tensor)
+            yield stored.astype(np.int32) - _zero(tensor) if tensor.zero_point.any() else stored
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _port(tensor: Tensor) -> Port:
@@ -129,17 +152,20 @@ def _weights(tensor: Tensor) -> Weights:
 
     A sparse tensor stores some of its elements; those left out are zero.
     """
-    stored = _stored(tensor)
-    zero: np.ndarray | int = 0
-    if len(tensor.zero_point) == 1 or tensor.sparse:
-        zero = int(tensor.zero_point[0]) if len(tensor.zero_point) else 0
-    elif len(tensor.zero_point):
-        along = [1] * len(tensor.shape)
-        along[tensor.axis] = -1
-        zero = tensor.zero_point.reshape(along)
-    nonzero = int(np.count_nonzero(stored != zero))
+    nonzero = int(np.count_nonzero(_stored(tensor) != _zero(tensor)))
     elements = tensor.elements
     return Weights(tensor.name, tensor.shape, tensor.dtype, elements, elements - nonzero)
+
+
+def _zero(tensor: Tensor) -> np.ndarray | int:
+    """The stored number that stands for zero; an array where each channel has its own."""
+    if len(tensor.zero_point) == 1 or tensor.sparse:
+        return int(tensor.zero_point[0]) if len(tensor.zero_point) else 0
+    if len(tensor.zero_point):
+        along = [1] * len(tensor.shape)
+        along[tensor.axis] = -1
+        return tensor.zero_point.reshape(along)
+    return 0
 
 
 def _stored(tensor: Tensor) -> np.ndarray:

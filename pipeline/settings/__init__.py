@@ -40,6 +40,7 @@ from pipeline.settings.training import (
     Train,
 )
 from pipeline.settings.transforms import (
+    Cluster,
     Distill,
     Ensemble,
     Prune,
@@ -59,6 +60,7 @@ __all__ = [
     "Augment",
     "Benchmark",
     "Build",
+    "Cluster",
     "Distill",
     "Ensemble",
     "Evaluate",
@@ -90,6 +92,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "ensemble": Ensemble,
     "distill": Distill,
     "prune": Prune,
+    "cluster": Cluster,
     "quantize": Quantize,
     "qat": Qat,
     "export": Export,

@@ -34,4 +34,5 @@ def first_problem(
 
 
 def _is_union_branch(part: object) -> bool:
-    return isinstance(part, str) and re.search(r"[\[\]]|^(str|tuple|dict)$", part) is not None
+    kinds = r"[\[\]]|^(str|tuple|dict|(constrained-)?(int|float))$"
+    return isinstance(part, str) and re.search(kinds, part) is not None

@@ -1,9 +1,10 @@
 """What the words of a variant's path do to the trained network."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
 from pipeline.choices import Count, NotNegative, Positive, Share
 from pipeline.errors import ConfigError
@@ -32,6 +33,7 @@ _TRAINING = frozenset(
 class Transform(Section):
     """What a word of a variant's path does; with presets, so that several strengths compare."""
 
+    rate_said: ClassVar[str] = "as `train.learning_rate`"
     presets: Mapping[str, Options] = Field(
         {}, description="one of these is laid over the section by its name in a variant, as in "
         "`prune.NAME+int8`"
@@ -61,7 +63,10 @@ class Transform(Section):
         return self.model_copy(update=values | said | {"presets": {}})
 
     def first_rate(self, train: Train) -> float:
-        """The learning rate it inherits: of the last phase, which trained the whole network."""
+        """The learning rate it inherits: of the last phase, which trained the whole network.
+
+        `rate_said` says so in the page of settings.
+        """
         return train.phases()[-1].learning_rate
 
 
@@ -146,6 +151,37 @@ class Distill(Transform, Fit):
         return train.learning_rate if self.start == "build" else super().first_rate(train)
 
 
+def _joined(said: Any) -> Any:
+    """Take `[{first: 0.5}, {conv*: 0.9}]` for the mapping it comes to."""
+    if isinstance(said, list) and all(isinstance(one, Mapping) for one in said):
+        return {word: share for one in said for word, share in one.items()}
+    return said
+
+
+# Written out as a list: in a mapping's digest order does not count, and here it does.
+_IN_ORDER = PlainSerializer(lambda said: [{word: said[word]} for word in said], when_used="json")
+LayerShares = Annotated[
+    Mapping[str, Annotated[float, Field(strict=True, ge=0, lt=1)]],
+    BeforeValidator(_joined),
+    _IN_ORDER,
+]
+Clusters = Annotated[int, Field(strict=True, ge=2, le=256)]
+LayerClusters = Annotated[Mapping[str, Clusters], BeforeValidator(_joined), _IN_ORDER]
+
+
+def _pattern(said: Any) -> Any:
+    """Refuse what is neither `unstructured` nor m:n with m below n nor RxC of more than one."""
+    found = re.fullmatch(r"unstructured|([1-9]\d?)([:x])([1-9]\d?)", str(said))
+    if not found:
+        raise ValueError(f"unstructured, m:n as in 2:4, or a block as in 4x1, not {said!r}")
+    m, sign, n = found.groups()
+    if sign == ":" and int(m) >= int(n):
+        raise ValueError(f"{said} are {m} zeros of every {n} weights: leave some")
+    if said == "1x1":
+        raise ValueError("a block of 1x1 is a weight: say unstructured")
+    return said
+
+
 class Prune(Transform, Fit):
     """Magnitude pruning while fine-tuning."""
 
@@ -153,20 +189,72 @@ class Prune(Transform, Fit):
     epochs: Count = Field(6, description="times over the training pictures")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
     steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
-    sparsity: Share = Field(0.8, description="share of zeros in each pruned kernel at the end")
-    ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
-    begin: NotNegative = Field(0.0, lt=1, description="share of the run after which pruning starts")
-    end: Share = Field(0.5, description="share of the run at which all zeros are there")
+    sparsity: Share | Literal["auto"] = Field(
+        0.8, description="share of zeros in each pruned kernel at the end; auto: as many as "
+        "`max_drop_pp` allows, found in rounds of `epochs` each; a pattern m:n has its own"
+    )  # fmt: skip
+    max_drop_pp: NotNegative = Field(
+        0.3, description="points of validation accuracy that `sparsity: auto` may lose"
+    )
+    layers: LayerShares = Field(
+        {}, description="sparsities by patterns of layer names, `first` and `last`, as in `{first: "
+        "0.5, dense*: 0.9}`; 0 is dense; the last that matches counts"
+    )  # fmt: skip
     exclude: tuple[str, ...] = Field(
         (), description="left dense: patterns of layer names, and `first` and `last` of those with "
         "a kernel"
     )  # fmt: skip
+    pattern: Annotated[str, BeforeValidator(_pattern)] = Field(
+        "unstructured", description="where zeros lie: `unstructured`; `2:4`, 2 zeros of every 4 "
+        "weights along the input channels; `4x1`, whole blocks of 4 input by 1 output channels"
+    )  # fmt: skip
+    scan: bool = Field(
+        True, description="first measure how much each layer minds zeros, for the report"
+    )
+    ramp: Literal["polynomial", "constant"] = Field("polynomial", description="how zeros come")
+    begin: NotNegative = Field(0.0, lt=1, description="share of the run after which pruning starts")
+    end: Share = Field(0.5, description="share of the run at which all zeros are there")
 
     @model_validator(mode="after")
     def _begin_before_end(self) -> Self:
         if self.begin >= self.end:
             raise ValueError(f"begin {self.begin:g} is not before end {self.end:g}")
         return self
+
+    @model_validator(mode="after")
+    def _fixed_by_the_pattern(self) -> Self:
+        if ":" not in self.pattern:
+            return self
+        if self.sparsity == "auto":
+            raise ValueError(f"pattern {self.pattern} fixes the sparsity: nothing is left to auto")
+        if wrong := [word for word, share in self.layers.items() if share]:
+            raise ValueError(
+                f"pattern {self.pattern} fixes the sparsity: of layers only 0, dense, goes with "
+                f"it, not {wrong[0]}: {self.layers[wrong[0]]:g}"
+            )
+        return self
+
+
+class Cluster(Transform, Fit):
+    """Few different weights in each kernel, found by k-means, while fine-tuning."""
+
+    inherited: ClassVar[frozenset[str]] = _TRAINING
+    rate_said: ClassVar[str] = "`train.learning_rate` times `train.fine_tune_rate`"
+    epochs: Count = Field(4, description="times over the training pictures")
+    warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
+    clusters: Clusters = Field(16, description="different weights in each kernel, zero among them")
+    layers: LayerClusters = Field(
+        {}, description="clusters by patterns of layer names, `first` and `last`, as in `{first: "
+        "32, dense*: 8}`; the last that matches counts"
+    )  # fmt: skip
+    exclude: tuple[str, ...] = Field(
+        (), description="left as they are: patterns of layer names, and `first` and `last` of "
+        "those with a kernel"
+    )  # fmt: skip
+
+    def first_rate(self, train: Train) -> float:
+        """Weights that are shared move together, so a step is to be a small one."""
+        return train.learning_rate * train.fine_tune_rate
 
 
 class Qat(Transform, Fit):
@@ -178,10 +266,8 @@ class Qat(Transform, Fit):
 
     given = frozenset({"seed", "io", "calibration_images"})
     inherited: ClassVar[frozenset[str]] = _TRAINING
+    rate_said: ClassVar[str] = "`train.learning_rate` times `rate_factor`"
     epochs: Count = Field(4, description="times over the training pictures")
-    learning_rate: Positive = Field(
-        0.002, description="at its highest; default: `rate_factor` times that of `train`"
-    )
     rate_factor: Positive = Field(
         0.05, description="of the learning rate that `train` ended its warm-up with"
     )

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from pipeline.show import aware, ensembles, intake, layers, numbers, runs, words
+from pipeline.show import (
+    aware,
+    ensembles,
+    intake,
+    kernels,
+    layers,
+    numbers,
+    pruning,
+    runs,
+    words,
+)
 from pipeline.show.findings import findings
 from pipeline.show.names import visible
 from pipeline.show.rows import (
@@ -29,10 +39,12 @@ def context(report: Report) -> dict[str, Any]:
         "in_full": in_full,
         "runs": runs,
         "together": ensembles,
+        "pruning": pruning,
         "awares": aware,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,
+        "kernels": kernels,
         "layers": layers,
         "findings": findings,
         "numbers": numbers,

@@ -11,6 +11,7 @@ from pipeline.show.label_sets import least_sure_sets, wrong_sets
 from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
 from pipeline.show.scatter import size_accuracy_latency
+from pipeline.show.sensitivity import sensitivity
 from pipeline.show.spread import data_spread
 from pipeline.show.strip import accuracy_by_run
 
@@ -27,6 +28,7 @@ __all__ = [
     "network",
     "probability_bars",
     "save",
+    "sensitivity",
     "sheet_classes",
     "size_accuracy_latency",
     "training_curves",

@@ -1,6 +1,6 @@
 """The figures of a report: what each is called, where it stands; and the recipe at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import yaml
@@ -27,6 +27,11 @@ FIGURES: Mapping[str, Known] = {
         "replicas",
         "Accuracy by run",
         "The accuracy of each variant in each seed or fold, with mean and standard deviation.",
+    ),
+    "sensitivity": Known(
+        "pruning",
+        "Sensitivity",
+        "Accuracy over the share of zeros in one layer at a time, a line a layer.",
     ),
     "network": Known(
         "network",
@@ -77,7 +82,7 @@ def listed(repeated: bool, several: bool = False) -> list[Picture]:
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "confusion_matrix" if several else "class_scores"}
+    others = {"contact_sheet", "sensitivity", "confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
         Picture(
@@ -102,6 +107,16 @@ def sheet(number: int, name: str) -> Picture:
     known = FIGURES["contact_sheet"]
     file = f"contact_sheet-{number:03d}.png"
     return Picture(file=file, title=f"{known.title} {name}", alt=f"{known.alt} {name}.")
+
+
+def scan(number: int, names: Sequence[str], several: bool) -> Picture:
+    """The sensitivity scan, from 1, of the model that `names`, parts of variants' paths, prune."""
+    known = FIGURES["sensitivity"]
+    return Picture(
+        file=f"sensitivity-{number}.png",
+        title=f"{known.title}: {', '.join(names)}",
+        alt=measured_as(known.alt, several),
+    )
 
 
 def figures_by_place(report: Report) -> dict[str, list[Picture]]:

@@ -24,6 +24,8 @@ def flat(variant: Variant) -> Row:
     """
     row: Row = {}
     for key in Variant.model_fields:
+        if key == "kernels":  # a table of their own
+            continue
         value = getattr(variant, key)
         if key == "accuracy_ci95":
             row[f"{key}_lo"], row[f"{key}_hi"] = value or (None, None)

@@ -20,6 +20,7 @@ from pipeline.show.audit import Audit
 from pipeline.show.aware import Aware
 from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.network import Layer, Side
+from pipeline.show.pruning import Rounds, Sensitivity
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
 from pipeline.show.replicas import Replica, Seeds
 from pipeline.show.variant import Latency, Ops, Variant
@@ -168,6 +169,8 @@ class Report(Record):
     replicas: tuple[Replica, ...] = ()
     ensembles: tuple[Ensemble, ...] = ()
     pupils: tuple[Pupil, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
+    rounds: tuple[Rounds, ...] = ()
     aware: tuple[Aware, ...] = ()
 
     @model_validator(mode="after")
@@ -187,7 +190,7 @@ class Report(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        for name in ("replicas", "ensembles", "pupils", "aware"):
+        for name in ("replicas", "ensembles", "pupils", "sensitivities", "rounds", "aware"):
             if not found.get(name):
                 found.pop(name, None)
         return found

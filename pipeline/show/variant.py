@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from pipeline.show.kernels import Kernel
 from pipeline.show.records import Amount, Count, Interval, Record, Share
 from pipeline.show.replicas import Seeds
 
@@ -29,7 +30,8 @@ class Ops(Record):
 class Variant(Record):
     """One way of shrinking the model; a row that is not `ok` says why in `reason`.
 
-    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`.
+    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`. `kernels` are
+    listed where the model had zeros or clusters to keep.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -53,6 +55,7 @@ class Variant(Record):
     arena_bytes: Count | None = None
     ops: Ops | None = None
     seeds: Seeds | None = None
+    kernels: tuple[Kernel, ...] = ()
 
     @model_validator(mode="after")
     def _says_what_its_status_promises(self) -> Self:
@@ -65,10 +68,11 @@ class Variant(Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _leave_out_seeds_of_a_single_run(
+    def _leave_out_what_it_has_not(
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         row: dict[str, Any] = serialize(self)
-        if self.seeds is None:
-            row.pop("seeds", None)
+        for key in ("seeds", "kernels"):
+            if not getattr(self, key):
+                row.pop(key, None)
         return row

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.compress.aware import calibrate, quantization_aware, settle
 from pipeline.compress.formats import rounded
+from pipeline.compress.inventory import kernels
 from pipeline.data.dataset import training_sample
 from pipeline.errors import ConversionError
 from pipeline.fit import optimizers
@@ -17,6 +18,7 @@ from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Task, fit
 from pipeline.measure.closeness import closeness
+from pipeline.measure.kernels import sparsity, write_kernels
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.statistics import accuracy
 from pipeline.settings import Inputs, Metrics, Qat
@@ -32,10 +34,12 @@ def check(settings: Qat) -> None:
 
 
 def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:
-    """Write `model.keras`, rounded as its file, `model.tflite`, `history.csv`, `aware.json`.
+    """Write `model.keras`, rounded as its file, `model.tflite`, `history.csv`, `aware.json`,
+    `kernels.json`.
 
     Raises:
-        ConversionError: a layer cannot be imitated; or the file answers differently.
+        ConversionError: a layer cannot be imitated; the file answers differently, or lacks zeros or
+            clusters of the candidate.
     """
     task = Task.read(inputs)
     candidate = load_model(inputs["candidate"] / "model.keras")
@@ -47,6 +51,7 @@ def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:
     write_history(out, fitted.history)
     path = out / "model.tflite"
     path.write_bytes(rounded(model, settings.io))
+    zeros = sparsity(write_kernels(kernels(candidate), path, out))
     images, labels = task.validation
     (said,) = answers([model], task.validation)
     close = closeness(said[:COMPARED], LiteRT(path).predict(np.asarray(images[:COMPARED])), STEP)
@@ -65,5 +70,6 @@ def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:
     return {
         "bytes": path.stat().st_size,
         **{name: facts[name] for name in ("val_accuracy", "best_epoch", "agreement")},
+        "sparsity": zeros,
         "resumed_from_epoch": fitted.resumed_from_epoch,
     }

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.compress.formats import FORMATS
+from pipeline.compress.inventory import kernels
 from pipeline.data.dataset import training_sample
 from pipeline.errors import ConversionError
 from pipeline.fit.files import load_model
+from pipeline.measure.kernels import sparsity, write_kernels
 from pipeline.measure.litert import LiteRT
 from pipeline.settings import Inputs, Metrics, Quantize
 
@@ -15,10 +17,11 @@ TRIED = 8  # pictures every file is run on before it counts
 
 
 def run(settings: Quantize, inputs: Inputs, out: Path) -> Metrics:
-    """Write `model.tflite`; calibrate on training pictures only.
+    """Write `model.tflite` and `kernels.json`; calibrate on training pictures only.
 
     Raises:
-        ConversionError: the converter refuses the model, or LiteRT its file.
+        ConversionError: the converter refuses the model, or LiteRT its file; or zeros or clusters
+            of the model are lost in it.
     """
     model = load_model(inputs["candidate"] / "model.keras")
     sample = training_sample(inputs["ingest"], settings.calibration_images, settings.seed)
@@ -28,4 +31,5 @@ def run(settings: Quantize, inputs: Inputs, out: Path) -> Metrics:
     answers = LiteRT(path).predict(sample[:TRIED])
     if not np.isfinite(answers).all():
         raise ConversionError(f"{settings.format}: the file answers with NaN or infinity")
-    return {"bytes": len(flatbuffer)}
+    zeros = sparsity(write_kernels(kernels(model), path, out))
+    return {"bytes": len(flatbuffer), "sparsity": zeros}

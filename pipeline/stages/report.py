@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.data.dataset import facts, training_split
 from pipeline.fit.history import read_history
 from pipeline.measure.choice import recommend
+from pipeline.measure.kernels import FILE as KERNELS
 from pipeline.measure.machine import versions
 from pipeline.measure.replicas import over
 from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics, nth
@@ -18,6 +19,8 @@ from pipeline.settings import Report as Settings
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
 from pipeline.show.findings import notes
+from pipeline.show.kernels import Kernel, kept
+from pipeline.show.pruning import grouped
 from pipeline.show.report import render
 from pipeline.show.schema import Report
 
@@ -39,6 +42,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     if report.replicas:
         drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
+    for number, found in enumerate(report.sensitivities, 1):
+        drawn = figures.sensitivity(found, measure)
+        figures.save(drawn, out / "figures" / f"sensitivity-{number}.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
@@ -62,25 +68,28 @@ def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> N
 def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) -> Report:
     """Put the facts together that the stages left; `sheets` numbers the classes with a sheet."""
     manifests = {step: _read(folder / "manifest.json") for step, folder in inputs.items()}
-    measured = _read(inputs["benchmark"] / "benchmark.json")
     numbers = range(1, 1 + len(settings.replicas))
     several = facts(inputs["ingest"]).get("multi_label", False)
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
+    scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
-            **_compared(settings, measured, replicas, places.measured_as("accuracy", several)),
+            **_compared(settings, inputs, replicas, places.measured_as("accuracy", several)),
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(repeated=bool(replicas), several=several),
+                *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),
             ],
             "notes": notes(audit, settings.config["train"]["class_weights"] == "balanced"),
             "replicas": replicas,
             "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
             "pupils": _left_by("distill", inputs, "distillation.json"),
+            "sensitivities": scans,
+            "rounds": _left_by("prune", inputs, "rounds.json"),
             "aware": _left_by("qat", inputs, "aware.json"),
         }
     )
@@ -104,15 +113,18 @@ def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:
     }
 
 
-def _compared(settings: Settings, measured: Facts, replicas: list[Facts], measure: str) -> Facts:
+def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure: str) -> Facts:
     """The variants, also those that have no file, where they were measured, and which to ship.
 
     `measure` is what accuracy is called.
     """
+    measured = _read(inputs["benchmark"] / "benchmark.json")
     rows = {name: _row(settings, measured, name, 1) for name in settings.config["variants"]}
     for place, name in enumerate(rows):
         seeds = over([one["variants"][place] for one in replicas])
         rows[name] |= {"seeds": seeds} if seeds else {}
+        if rows[name]["status"] == "ok":
+            rows[name] |= {"kernels": _kernels(inputs, name)}
     recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp, measure)
     return {
         "machine": measured["machine"],
@@ -127,6 +139,15 @@ def _row(settings: Settings, measured: Facts, name: str, replica: int) -> Facts:
     if problem := settings.problems.get(nth(name, replica)):
         return {"name": name, **problem}
     return _by_name(measured)[name] | {"status": "ok", "reason": None}
+
+
+def _kernels(inputs: Inputs, name: str) -> tuple[Kernel, ...]:
+    """What the file of a variant holds of each kernel; nothing, where none had what to keep."""
+    for step, folder in inputs.items():
+        if step.endswith(f"({name})") and (folder / KERNELS).is_file():
+            found = tuple(Kernel.model_validate(row) for row in _read(folder / KERNELS))
+            return found if kept(found) else ()
+    return ()
 
 
 def _replica(
@@ -149,12 +170,15 @@ def _replica(
 
 
 def _left_by(stage: str, inputs: Inputs, file: str) -> list[Facts]:
-    """What steps of a transform left of themselves, each with its path; of the first replica."""
+    """What steps of a transform left of themselves, each with its path; of the first replica.
+
+    A step that had nothing to say left no such file.
+    """
     paths = {step: step.removeprefix(f"{stage}(").removesuffix(")") for step in inputs}
     return [
         {"name": path, **_read(inputs[step] / file)}
         for step, path in paths.items()
-        if step == f"{stage}({path})"
+        if step == f"{stage}({path})" and (inputs[step] / file).is_file()
     ]
 
 

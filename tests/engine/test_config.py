@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from models import MODELS
 from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.fingerprint import digest
 from pipeline.settings import SECTIONS
 
 
@@ -54,6 +55,13 @@ def resolved(made, step):
         ("seed=5000000000", "seed: input should be less than 1000000000"),
         ("train.seed=3", "train.seed is not set in a recipe: it is `seed` at the top"),
         ("prune.sparsity=1.2", "prune.sparsity: input should be less than 1, not 1.2"),
+        ("prune.sparsity=0", "prune.sparsity: input should be greater than 0, not 0"),
+        ("prune.layers={dense: 1.0}", "prune.layers.dense: input should be less than 1, not 1.0"),
+        ("prune.layers={dense: -0.1}", "prune.layers.dense: input should be greater than or equal"),
+        ("prune.pattern=4:2", "prune.pattern: 4:2 are 4 zeros of every 2 weights: leave some"),
+        ("prune.pattern=block", "prune.pattern: unstructured, m:n as in 2:4, or a block as in 4x1"),
+        ("prune={pattern: 2:4, sparsity: auto}", "prune: pattern 2:4 fixes the sparsity: nothing"),
+        ("prune={pattern: 2:4, layers: {a: 0.5}}", "of layers only 0, dense, .* not a: 0.5"),
         ("prune.begin=0.7", "prune: begin 0.7 is not before end 0.5"),
         ("prune.steps_per_execution=4", "prune.steps_per_execution: input should be 1"),
         ("variants=[int9]", "variants: 'int9': 'int9' is no format"),
@@ -122,6 +130,15 @@ def test_a_preset_is_laid_over_its_section():
     assert resolved(made, "prune(prune)").sparsity == 0.7
     hard = resolved(made, "prune(prune.hard)")
     assert (hard.sparsity, hard.epochs) == (0.9, 9)
+
+
+def test_the_order_of_layers_to_prune_counts_and_is_written_down():
+    said = [["prune.layers={a*: 0.5, '*b': 0.9}"], ["prune.layers={'*b': 0.9, a*: 0.5}"]]
+    plain = [resolved(config(*one), "prune(prune)").model_dump(mode="json") for one in said]
+    assert digest(plain[0]) != digest(plain[1])
+    written = config(*said[1]).recipe()
+    assert written["prune"]["layers"] == [{"*b": 0.9}, {"a*": 0.5}]
+    assert list(Config.of(written).prune.layers) == ["*b", "a*"]
 
 
 def test_every_step_gets_complete_settings():

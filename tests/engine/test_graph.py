@@ -1,6 +1,10 @@
+import re
+
 import pytest
 
+from pipeline.errors import ConfigError
 from pipeline.graph import unfold
+from pipeline.settings import Ensemble
 
 VARIANTS = ("float32", "int8", "prune+int8", "prune+float16", "prune.hard+int8")
 
@@ -27,6 +31,16 @@ def test_a_path_reads_the_model_before_it():
     assert steps["quantize(prune+int8)"].inputs["candidate"] == "prune(prune)"
     assert steps["quantize(int8)"].inputs["candidate"] == "train"
     assert steps["quantize(prune.hard+int8)"].ending == "int8"
+
+
+@pytest.mark.parametrize("start", ["fresh", "candidate"])
+@pytest.mark.parametrize(("before", "after"), [("prune", "ensemble"), ("prune", "distill")])
+def test_no_path_tunes_away_what_its_beginning_made(before, after, start):
+    path = f"{before}.hard+{after}+int8"
+    why = f"'{path}': {after} trains every weight freely, which leaves nothing of {before}; put"
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        unfold([path], ensembles=lambda preset: Ensemble(start=start))
+    unfold([f"{after}+{before}.hard+int8"], ensembles=lambda preset: Ensemble(start=start))
 
 
 def test_export_reads_every_file_and_report_everything():

@@ -6,7 +6,10 @@ from pipeline.recipe import overlay, parse, read
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1e-3", 0.001), ("1E5", 1e5), ("-2.5e+2", -250.0), ("3", 3), ("0.5", 0.5), ("e3", "e3")],
+    [
+        *[("1e-3", 0.001), ("1E5", 1e5), ("-2.5e+2", -250.0), ("3", 3), ("0.5", 0.5), ("e3", "e3")],
+        *[("2:4", "2:4"), ("1_000", 1000)],
+    ],
 )
 def test_numbers_read_as_in_yaml_1_2(text, value):
     assert parse(text, "here") == value

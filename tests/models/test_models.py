@@ -11,6 +11,7 @@ from models import MODELS
 from models.blocks.convolution import convolve_depthwise
 from pipeline.compress.anatomy import sketched
 from pipeline.compress.formats import FORMATS
+from pipeline.compress.kernels import allotted, prunable
 from pipeline.compress.legacy import check_parity, mirror
 from pipeline.compress.legacy.pruning import prune
 from pipeline.compress.schedule import Ramp
@@ -153,7 +154,8 @@ def test_a_model_of_any_kind_is_pruned_between_its_ends(name, pictures):
 
     model = with_preprocessing(small(name, (28, 28, 1), 10), "scale", pictures[0])
     ramp = Ramp.over(8, 0.5, kind="constant", end=0.9)
-    pruned = prune(model, few_steps, ramp, images[:16], exclude=["first", "last"])
+    sparsities = allotted(list(prunable(model)), 0.5, exclude=["first", "last"])
+    pruned = prune(model, few_steps, ramp, images[:16], sparsities)
     weights = sum(layer.weights for layer in pruned.layers)
     assert weights > 0.04 * trainable(model)  # deep_mlp has most of them at its first end
     assert sum(layer.zeros for layer in pruned.layers) == pytest.approx(weights / 2, rel=0.01)

@@ -70,13 +70,17 @@ def test_it_goes_on_from_the_candidate_by_its_own_schedule(made, wanted, chain):
 
 
 def test_every_zero_of_a_pruned_candidate_is_in_the_file(made, chain):
-    out, _ = made["prune+qat"]
+    out, metrics = made["prune+qat"]
     pruned = load_model(chain["prune"] / "model.keras")
     due = [np.count_nonzero(np.asarray(w) == 0) for w in pruned.weights if "kernel" in w.path]
     found = [w.zeros for w in inspect(out / "model.tflite").weights if len(w.shape) > 1]
     assert len(found) == len(due) == 4
     assert sum(due) > 0.7 * sum(w.size for w in map(np.asarray, pruned.weights) if w.ndim > 1)
     assert all(have >= zeros for have, zeros in zip(sorted(found), sorted(due), strict=True))
+    rows = json.loads((out / "kernels.json").read_text())
+    assert [row["zeros"] for row in rows] == due
+    assert all(row["stored_zeros"] >= row["zeros"] for row in rows)
+    assert metrics["sparsity"] > 0.7
 
 
 def test_made_again_it_is_the_same_bytes(made, inputs, wanted, do, tmp_path):

@@ -143,6 +143,54 @@ def test_every_figure_that_is_listed_is_drawn_and_no_other(done):
     assert all(f'id="figure-{file}"' in page for file in listed)
 
 
+def pruned(folders, root, name, stage="prune", **files):
+    """Leave what a pruning does, or another stage, at the end of the path `name`."""
+    folder = folders[f"{stage}({name})"] = root / name
+    folder.mkdir()
+    write(folder, "manifest.json", {"key": "k", "digest": "d", "seconds": 1.5, "metrics": {}})
+    for file, content in files.items():
+        write(folder, f"{file}.json", content)
+
+
+def test_a_scan_of_one_model_is_shown_once_and_rounds_by_name(inputs, tmp_path):
+    curve = {"name": "conv", "weights": 9, "accuracy": [0.8, 0.5]}
+    scan = {"pictures": 6, "pattern": "unstructured", "accuracy": 0.9, "levels": [0.5, 0.9]}
+    scan |= {"layers": [curve]}
+    one = {"wished": 0.5, "layers": {"conv": 0.5}, "sparsity": 0.5, "val_accuracy": 0.9}
+    one |= {"drop_pp": 0.0, "within": True}
+    spent = {"max_drop_pp": 0.3, "val_accuracy": 0.9, "rounds": [one]}
+    pruned(inputs, tmp_path, "prune", sensitivity=scan)
+    pruned(inputs, tmp_path, "prune.auto", sensitivity=scan, rounds=spent)
+    pruned(inputs, tmp_path, "prune.blocks", sensitivity=scan | {"pattern": "4x1"})
+    pruned(inputs, tmp_path, "distill+prune", sensitivity=scan)
+    pruned(inputs, tmp_path, "prune.unseen")
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert [found["names"] for found in written["sensitivities"]] == [
+        ["prune", "prune.auto"],
+        ["prune.blocks"],
+        ["distill+prune"],
+    ]
+    assert [found["name"] for found in written["rounds"]] == ["prune.auto"]
+    drawn = {path.name for path in (tmp_path / "out" / "figures").glob("sensitivity*")}
+    assert drawn == {f"sensitivity-{number}.png" for number in (1, 2, 3)}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="figure-{file}"' in page for file in drawn)
+
+
+def test_kernels_of_a_file_are_listed_where_the_model_had_what_to_keep(inputs, tmp_path):
+    kernel = {"name": "conv", "weights": 90, "values": 80, "zeros": 0, "stored_zeros": 1}
+    kernel |= {"clusters": 70}
+    for name, zeros in (("float32", 0), ("int8", 60)):
+        pruned(inputs, tmp_path, name, "quantize", kernels=[kernel | {"zeros": zeros}])
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    found = {row["name"]: row["kernels"] for row in written["variants"] if "kernels" in row}
+    assert found == {"int8": [kernel | {"zeros": 60}]}
+
+
 def replica(folders, number, root, **accuracies):
     """Leave what a later replica does: training, and files measured but not timed."""
     for stage in ("train", "benchmark"):

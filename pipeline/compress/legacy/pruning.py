@@ -1,8 +1,7 @@
 """Magnitude pruning: tfmot's, on the tf_keras twin of a Keras 3 model, and back with every zero."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -10,21 +9,16 @@ import keras
 import numpy as np
 import tf_keras
 
+from pipeline.compress.kernels import allotted, kernel, leaves, prunable, spared
+from pipeline.compress.legacy.blocks import prune_blocks
 from pipeline.compress.legacy.door import tfmot
 from pipeline.compress.legacy.graph import mirror
 from pipeline.compress.legacy.weights import check_parity, copy_weights
+from pipeline.compress.patterns import UNSTRUCTURED, Pattern
 from pipeline.compress.schedule import Ramp
 from pipeline.errors import ConfigError, ConversionError
 
-# A layer's kernel worth pruning. Depthwise kernels are left dense, as tfmot leaves them: a few
-# percent of the weights, a handful per channel, so each zero costs more than it saves. So are
-# biases and normalization.
-KERNELS: dict[type, str] = {
-    tf_keras.layers.Conv2D: "kernel",
-    tf_keras.layers.Conv2DTranspose: "kernel",
-    tf_keras.layers.Dense: "kernel",
-    tf_keras.layers.SeparableConv2D: "pointwise_kernel",
-}
+__all__ = ["Fit", "LayerSparsity", "Pruned", "prune", "spared"]
 
 
 class Fit(Protocol):
@@ -43,12 +37,14 @@ class Fit(Protocol):
 class LayerSparsity:
     """How many weights one pruned kernel has, and how many of them are zero.
 
-    `name` is the layer's; inside a nested model `backbone/conv1`.
+    `name` is the layer's, inside a nested model `backbone/conv1`; `asked` the sparsity it was to
+    come to, 0..1.
     """
 
     name: str
     weights: int
     zeros: int
+    asked: float
 
     @property
     def sparsity(self) -> float:
@@ -63,138 +59,134 @@ class Pruned:
     model: keras.Model
     layers: tuple[LayerSparsity, ...]
 
+    @property
+    def sparsity(self) -> float:
+        """The share of zeros in all pruned kernels together, 0..1."""
+        weights = sum(layer.weights for layer in self.layers)
+        return sum(layer.zeros for layer in self.layers) / weights
+
 
 def prune(
     model: keras.Model,
     fit: Fit,
     ramp: Ramp,
     images: Any,
-    *,
-    exclude: Sequence[str] = (),
-    whole: Sequence[str] = (),
-    tolerance: float = 1e-5,
+    sparsities: Mapping[str, float] | None = None,
+    pattern: Pattern = UNSTRUCTURED,
+    before: Mapping[str, float] | None = None,
 ) -> Pruned:
-    """Return `model` fine-tuned by `fit` with `ramp.sparsity` of each kernel's weights zero.
+    """Return `model` fine-tuned by `fit` with a share of each kernel's weights zero.
 
-    Pruned are the kernels of Conv2D, Conv2DTranspose and Dense and the pointwise kernels of
-    SeparableConv2D, frozen layers included, but for layers whose name matches a pattern of
-    `exclude` (`predictions`, `block_1*`, `backbone/*`), and the `first` or `last` of them; where
-    only those two are, `first` is pruned all the same. `images` (float32, 0..255) are what the
-    twin is compared on before and after. `model` itself is not changed. One seed set by `fit`
-    and one order of data give one result, bit for bit.
+    `sparsities` maps names as `prunable` gives them to shares 0..1; those it lacks or maps to 0
+    stay dense. Left out, every kernel comes to `ramp.sparsity`: those of Conv2D, Conv2DTranspose
+    and Dense and the pointwise kernels of SeparableConv2D, frozen layers included. `before` has the
+    sparsities that `model` was pruned to already: the ramp begins there, and those zeros stay.
+    `images` (float32, 0..255) are what the twin is compared on before and after. `model` itself is
+    not changed. One seed set by `fit` and one order of data give one result, bit for bit.
 
     Raises:
-        ConfigError: a pattern matches nothing, or nothing is left to prune.
-        ConversionError: a layer has no twin, twin and model differ, or zeros were lost.
+        ConfigError: a layer has no twin or cannot take the pattern, or nothing is left to prune.
+        ConversionError: twin and model differ, or zeros were lost.
     """
     # Else metrics without a name would be `auc`, then `auc_1`: other log keys in a second run.
     tf_keras.backend.clear_session()
-    twin = mirror(model)
-    check_parity(model, twin, images, tolerance)
-    chosen = _choose(twin, exclude, whole)
-    wrapped = tfmot.sparsity.keras.prune_low_magnitude(
-        twin, _schedule(ramp), pruning_policy=_Only(chosen.values())
-    )
+    try:
+        twin = mirror(model)
+    except ConversionError as error:
+        raise ConfigError(f"prune: {error}") from error
+    check_parity(model, twin, images)
+    if sparsities is None:
+        sparsities = allotted(list(prunable(twin)), ramp.sparsity)
+    named = dict(leaves(twin))
+    chosen = {name: named[name] for name, share in sparsities.items() if share}
+    _check_pattern(chosen, pattern)
+    schedules = {
+        id(layer): _schedule(ramp, sparsities[name], (before or {}).get(name, 0.0))
+        for name, layer in chosen.items()
+    }
+    wrapped = _wrapped(twin, schedules, pattern)
+    if before:
+        _hold_zeros(wrapped)
     fit(wrapped, api=tf_keras, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
     stripped = tfmot.sparsity.keras.strip_pruning(wrapped)
-    layers = tuple(_measure(name, layer) for name, layer in chosen.items())
-    _verify(layers, ramp)
+    for name, layer in chosen.items():
+        _verify(name, kernel(layer).numpy(), pattern, sparsities[name], ramp)
     pruned = keras.models.clone_model(model)
     copy_weights(stripped, pruned)
-    check_parity(pruned, stripped, images, tolerance)
-    return Pruned(pruned, layers)
+    check_parity(pruned, stripped, images)
+    measured = (_measure(name, layer, sparsities[name], pattern) for name, layer in chosen.items())
+    return Pruned(pruned, tuple(measured))
 
 
-class _Only:
-    """A tfmot `PruningPolicy`: these layers and no others."""
-
-    def __init__(self, layers: Any) -> None:
-        self._ids = {id(layer) for layer in layers}
-
-    def allow_pruning(self, layer: Any) -> bool:
-        """Whether tfmot is to wrap this layer."""
-        return id(layer) in self._ids
-
-    def ensure_model_supports_pruning(self, model: Any) -> None:
-        """Each layer was chosen by its class, so every one is supported."""
+def _check_pattern(chosen: Mapping[str, Any], pattern: Pattern) -> None:
+    """Refuse a kernel whose axes mean something else than the pattern takes them for."""
+    if pattern == UNSTRUCTURED:
+        return
+    turned = [name for name, layer in chosen.items() if type(layer).__name__ == "Conv2DTranspose"]
+    if turned:
+        raise ConfigError(
+            "prune.pattern: layers of Conv2DTranspose, whose kernels lie the other way round, are "
+            f"pruned unstructured only; exclude them: {', '.join(turned)}"
+        )
 
 
-def _schedule(ramp: Ramp) -> Any:
+def _schedule(ramp: Ramp, sparsity: float, initial: float) -> Any:
+    """The ramp of one layer, from the sparsity it has to the one it is to have."""
     schedules = tfmot.sparsity.keras
     if ramp.kind == "constant":
-        return schedules.ConstantSparsity(
-            ramp.sparsity, ramp.begin_step, ramp.end_step, ramp.frequency
-        )
+        return schedules.ConstantSparsity(sparsity, ramp.begin_step, ramp.end_step, ramp.frequency)
     return schedules.PolynomialDecay(
-        initial_sparsity=ramp.initial_sparsity,
-        final_sparsity=ramp.sparsity,
+        initial_sparsity=initial or ramp.initial_sparsity,
+        final_sparsity=sparsity,
         begin_step=ramp.begin_step,
         end_step=ramp.end_step,
         frequency=ramp.frequency,
     )
 
 
-def _choose(twin: Any, exclude: Sequence[str], whole: Sequence[str]) -> dict[str, Any]:
-    """Return the layers to prune by their names; each once, wherever it is shared."""
-    worth: dict[str, Any] = {}
-    for name, layer in _leaves(twin):
-        if type(layer) in KERNELS and name not in whole and layer not in worth.values():
-            worth[name] = layer
-    left = spared(list(worth), exclude)
-    chosen = {name: layer for name, layer in worth.items() if name not in left}
-    if not chosen:
-        raise ConfigError(
-            f"nothing to prune in model '{twin.name}': no layer with a kernel is left"
-        )
-    return chosen
+def _wrapped(twin: Any, schedules: Mapping[int, Any], pattern: Pattern) -> Any:
+    """Put each layer that has a schedule, by its id, into tfmot's wrapper; one wrapper a layer.
 
-
-def spared(names: Sequence[str], exclude: Sequence[str]) -> set[str]:
-    """Return those of `names`, of layers with a kernel in their order, that `exclude` leaves dense.
-
-    A word is a pattern of names, or else `first` or `last`. Where nothing lies between those two,
-    only the last is spared.
-
-    Raises:
-        ConfigError: a word means none of them.
+    tfmot itself wraps a layer that a model shares with one inside it twice, with a mask each.
     """
-    ends = {"first": names[:1], "last": names[-1:]}
-    found: set[str] = set()
-    for word in sorted(exclude, key=lambda word: word == "first"):
-        matching = {name for name in names if fnmatchcase(name, word)}
-        meant = matching or {*ends.get(word, ())}
-        if not meant:
-            raise ConfigError(
-                f"exclude pattern {word!r} matches no layer that would be pruned: "
-                + (", ".join(names) or "there is none")
-            )
-        if matching or word == "last" or found | meant != {*names}:
-            found |= meant
-    return found
+    wrappers: dict[int, Any] = {}
 
-
-def _leaves(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for layer in model.layers:
+    def wrap(layer: Any) -> Any:
         if isinstance(layer, tf_keras.Model):
-            yield from _leaves(layer, f"{prefix}{layer.name}/")
-        else:
-            yield prefix + layer.name, layer
-
-
-def _measure(name: str, layer: Any) -> LayerSparsity:
-    kernel = getattr(layer, KERNELS[type(layer)]).numpy()
-    return LayerSparsity(name, kernel.size, int(np.count_nonzero(kernel == 0)))
-
-
-def _verify(layers: Sequence[LayerSparsity], ramp: Ramp) -> None:
-    """Refuse a result with fewer zeros than asked for."""
-    for layer in layers:
-        # tfmot keeps round((1 - sparsity) n) weights of n in float32, and at least one.
-        kept = np.rint(np.float32(layer.weights) * (np.float32(1) - np.float32(ramp.sparsity)))
-        wanted = layer.weights - max(int(kept), 1)
-        if layer.zeros < wanted:
-            raise ConversionError(
-                f"layer '{layer.name}' has {layer.zeros} zeros of {layer.weights} weights, "
-                f"{wanted} were due: training must pass step {ramp.full_step}, take the callbacks "
-                "given before its own, and keep no epoch from before that step"
+            return tf_keras.models.clone_model(layer, clone_function=wrap)
+        if id(layer) not in schedules:
+            return layer
+        if id(layer) not in wrappers:
+            wrappers[id(layer)] = tfmot.sparsity.keras.prune_low_magnitude(
+                layer, schedules[id(layer)], sparsity_m_by_n=pattern.m_by_n
             )
+        return wrappers[id(layer)]
+
+    wrapped = wrap(twin)
+    if pattern.block != (1, 1):
+        for wrapper in wrappers.values():
+            prune_blocks(wrapper, pattern)
+    return wrapped
+
+
+def _hold_zeros(wrapped: Any) -> None:
+    """Mask what is zero already: else it would grow again until masks are made."""
+    for _, layer in leaves(wrapped):
+        for weight, mask, _ in getattr(layer, "pruning_vars", ()):
+            mask.assign(np.asarray(weight.numpy() != 0, np.float32))
+
+
+def _measure(name: str, layer: Any, asked: float, pattern: Pattern) -> LayerSparsity:
+    weights = kernel(layer).numpy()
+    if pattern.share is not None:  # of groups that are cut, fewer are asked
+        asked = 1 - float(pattern.mask(weights, asked).mean())
+    return LayerSparsity(name, weights.size, int(np.count_nonzero(weights == 0)), asked)
+
+
+def _verify(name: str, weights: Any, pattern: Pattern, sparsity: float, ramp: Ramp) -> None:
+    """Refuse a result with fewer zeros than asked for, or zeros in other places."""
+    if problem := pattern.lacking(weights, sparsity):
+        raise ConversionError(
+            f"layer '{name}' has {problem}: training must pass step {ramp.full_step}, take the "
+            "callbacks given before its own, and keep no epoch from before that step"
+        )

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from pipeline.compress.aware import calibrate, quantization_aware, settle
+from pipeline.compress.aware.layers import QuantizedKernel
 from pipeline.compress.formats import rounded
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.tflite import read_graph
@@ -56,7 +57,7 @@ def test_biases_of_the_model_are_integers_of_the_file(aware):
     made = aware("preactivated")
     settle(made)
     graph = read_graph(rounded(made, "uint8"), "preactivated")
-    head = made.get_layer("dense.rounded")
+    head = [layer for layer in made.layers if isinstance(layer, QuantizedKernel)][-1]
     dense = next(op for op in graph.operators if op.code == "FULLY_CONNECTED")
     bias = graph.tensors[dense.inputs[2]]
     stored = bias.data.view(np.int32) * np.asarray(bias.scale)

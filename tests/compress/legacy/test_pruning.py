@@ -1,4 +1,5 @@
 import os
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -6,10 +7,16 @@ import pytest
 import tf_keras
 from keras import layers as L
 
-from pipeline.compress.legacy.pruning import LayerSparsity, prune, spared
+from pipeline.compress.kernels import allotted, kernel, prunable
+from pipeline.compress.legacy import mirror
+from pipeline.compress.legacy.blocks import prune_blocks
+from pipeline.compress.legacy.door import tfmot
+from pipeline.compress.legacy.pruning import LayerSparsity, prune
+from pipeline.compress.patterns import Pattern
 from pipeline.compress.schedule import Ramp
 from pipeline.errors import ConfigError, ConversionError
 
+UTILS = "tensorflow_model_optimization.python.core.sparsity.keras.pruning_utils"
 BATCH, STEPS, EPOCHS = 32, 31, 8  # a thousand pictures for training
 TRAIN, VALIDATION = slice(0, 1000), slice(1000, 1797)
 
@@ -70,9 +77,9 @@ def test_four_of_five_weights_become_zero_and_the_model_still_reads_digits(train
     pruned = prune(trained, fit, Ramp.over(STEPS * EPOCHS, 0.8), images[:64])
 
     assert pruned.layers == (
-        LayerSparsity("conv1", 144, 115),
-        LayerSparsity("conv2", 4608, 3686),
-        LayerSparsity("predictions", 320, 256),
+        LayerSparsity("conv1", 144, 115, 0.8),
+        LayerSparsity("conv2", 4608, 3686, 0.8),
+        LayerSparsity("predictions", 320, 256, 0.8),
     )
     for layer in pruned.layers:
         kernel = pruned.model.get_layer(layer.name).kernel.numpy()
@@ -148,7 +155,7 @@ def test_excluded_layers_stay_dense(trained, fit, digits):
         lambda *a, **k: fit(*a, **k, epochs=1),
         ramp,
         digits[0][:64],
-        exclude=["pred*", "conv1"],
+        allotted(list(prunable(trained)), 0.8, exclude=["pred*", "conv1"]),
     )
     assert [layer.name for layer in pruned.layers] == ["conv2"]
     assert np.count_nonzero(pruned.model.get_layer("conv1").kernel.numpy() == 0) == 0
@@ -160,55 +167,128 @@ def test_what_is_to_stay_whole_is_no_layer_with_a_kernel(trained, fit, digits):
         lambda *a, **k: fit(*a, **k, epochs=1),
         Ramp.over(STEPS),
         digits[0][:64],
-        exclude=["last"],
-        whole=["predictions"],
+        allotted(list(prunable(trained, whole=["predictions"])), 0.8, exclude=["last"]),
     )
     assert [layer.name for layer in pruned.layers] == ["conv1"]
     assert np.count_nonzero(pruned.model.get_layer("predictions").kernel.numpy() == 0) == 0
-
-
-@pytest.mark.parametrize(
-    ("exclude", "expected"),
-    [
-        ([], ""),
-        (["first", "last"], "ad"),
-        (["last", "first", "b"], "abd"),
-        (["last"], "d"),
-        (["[ab]", "last"], "abd"),
-        (["*"], "abcd"),
-    ],
-)
-def test_the_ends_of_a_network_go_by_their_place(exclude, expected):
-    assert spared(list("abcd"), exclude) == set(expected)
-
-
-def test_where_nothing_lies_between_the_ends_only_the_last_is_spared():
-    assert spared(["hidden", "out"], ["first", "last"]) == {"out"}
-    assert spared(["out"], ["first"]) == set()
-    assert spared(["first", "b", "out"], ["last", "first"]) == {"first", "out"}
-    with pytest.raises(ConfigError, match=r"'first' matches no layer .* there is none"):
-        spared([], ["first"])
 
 
 def refuse_to_train(*_, **__):
     raise AssertionError("training began")
 
 
-def test_a_pattern_that_matches_no_layer_is_refused_before_training(trained, digits):
-    with pytest.raises(ConfigError, match=r"'convolution\*' matches no layer .*conv1, conv2, pred"):
-        prune(trained, refuse_to_train, Ramp.over(99), digits[0][:9], exclude=["convolution*"])
-
-
-def test_nothing_left_to_prune_is_refused_before_training(trained, digits):
-    with pytest.raises(ConfigError, match="nothing to prune"):
-        prune(trained, refuse_to_train, Ramp.over(99), digits[0][:9], exclude=["*"])
-
-
 def test_a_layer_without_twin_is_refused_before_training(digits):
     images = keras.Input((8, 8, 1))
     model = keras.Model(images, L.Lambda(lambda x: x, name="trick")(L.Conv2D(2, 3)(images)))
-    with pytest.raises(ConversionError, match="'trick'"):
+    with pytest.raises(ConfigError, match="prune: cannot mirror the model: layer 'trick'"):
         prune(model, refuse_to_train, Ramp.over(99), digits[0][:9])
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "4x1"])
+def test_a_kernel_that_lies_the_other_way_round_is_refused_by_name(pattern, digits):
+    images = keras.Input((8, 8, 1))
+    x = L.Conv2D(8, 3, name="conv")(images)
+    model = keras.Model(images, L.Conv2DTranspose(8, 3, name="wider")(x))
+    with pytest.raises(ConfigError, match=r"Conv2DTranspose.*exclude them: wider$"):
+        prune(
+            model,
+            refuse_to_train,
+            Ramp.over(99),
+            digits[0][:9],
+            pattern=Pattern.read(pattern),
+        )
+
+
+def test_each_layer_comes_to_its_own_sparsity(trained, fit, digits):
+    layers = {"first": 0.25, "predictions": 0.0}
+    pruned = prune(
+        trained,
+        lambda *a, **k: fit(*a, **k, epochs=2),
+        Ramp.over(STEPS * 2),
+        digits[0][:64],
+        allotted(list(prunable(trained)), 0.9, layers),
+    )
+    assert pruned.layers == (
+        LayerSparsity("conv1", 144, 36, 0.25),
+        LayerSparsity("conv2", 4608, 4147, 0.9),
+    )
+    assert pruned.sparsity == pytest.approx(4183 / 4752)
+    assert np.count_nonzero(pruned.model.get_layer("predictions").kernel.numpy() == 0) == 0
+
+
+def test_two_of_four_weights_are_zero_and_the_model_still_reads_digits(trained, fit, digits):
+    two_of_four = Pattern.read("2:4")
+    pruned = prune(
+        trained,
+        lambda *a, **k: fit(*a, **k, epochs=2),
+        Ramp.at_once(0.5),
+        digits[0][:64],
+        pattern=two_of_four,
+    )
+    assert {layer.name: layer.zeros for layer in pruned.layers} == {
+        "conv1": 0,  # of one gray channel there is nothing to choose from
+        "conv2": 4608 // 2,
+        "predictions": 160,
+    }
+    is_pruned = import_module(UTILS).is_pruned_m_by_n
+    for name in ("conv2", "predictions"):
+        weights = pruned.model.get_layer(name).kernel.value
+        assert is_pruned(weights, (2, 4))
+        assert not is_pruned(trained.get_layer(name).kernel.value, (2, 4))
+    assert accuracy(pruned.model, digits) > 0.85
+
+
+def test_blocks_of_convolutions_are_zero_as_a_whole(trained, fit, digits):
+    pruned = prune(
+        trained,
+        lambda *a, **k: fit(*a, **k, epochs=2),
+        Ramp.over(STEPS * 2),
+        digits[0][:64],
+        {"conv2": 0.75, "predictions": 0.5},
+        Pattern.read("4x2"),
+    )
+    assert [layer.sparsity for layer in pruned.layers] == [0.75, 0.5]
+    blocks = pruned.model.get_layer("conv2").kernel.numpy().reshape(9, 4, 4, 16, 2)
+    zeros = (blocks == 0).sum(axis=(2, 4))
+    assert set(zeros.flat) == {0, 8}
+    assert accuracy(pruned.model, digits) > 0.8
+
+
+@pytest.mark.parametrize("block", [(4, 1), (2, 3), (1, 6)])
+def test_blocks_of_a_dense_layer_are_those_tfmot_chooses(block):
+    keras.utils.set_random_seed(4)
+    images = keras.Input((8,))
+    model = keras.Model(images, L.Dense(12, name="head")(images))
+    masks = []
+    for ours in (True, False):
+        wrapper = tfmot.sparsity.keras.prune_low_magnitude(
+            mirror(model).layers[1],
+            tfmot.sparsity.keras.ConstantSparsity(0.6, 0),
+            block_size=(1, 1) if ours else block,
+        )
+        wrapper.build((None, 8))
+        if ours:
+            prune_blocks(wrapper, Pattern(block=block))
+        masks.append(wrapper.pruning_obj._maybe_update_block_mask(wrapper.pruning_vars[0][0])[1])
+    assert np.array_equal(*masks)
+    assert 0.3 < np.mean(masks[0]) < 0.5
+
+
+def test_zeros_of_a_round_before_stay(trained, fit, digits):
+    def one_epoch(*a, **k):
+        return fit(*a, **k, epochs=1)
+
+    names, ramp = list(prunable(trained)), Ramp.over(STEPS)
+    before = dict.fromkeys(names, 0.5)
+    first = prune(trained, one_epoch, ramp, digits[0][:64], before)
+    again = prune(
+        first.model, one_epoch, ramp, digits[0][:64], dict.fromkeys(names, 0.7), before=before
+    )
+    layers = [prunable(pruned.model) for pruned in (first, again)]
+    for name in names:
+        was, is_now = (kernel(one[name]).numpy() == 0 for one in layers)
+        assert (is_now >= was).all()
+        assert is_now.mean() > was.mean()
 
 
 def test_a_run_that_stops_before_full_sparsity_is_an_error(trained, fit, digits):
@@ -247,7 +327,7 @@ def test_nested_and_shared_layers_are_pruned_once_each(fit, digits):
         lambda *a, **k: fit(*a, **k, epochs=1),
         ramp,
         digits[0][:64],
-        exclude=["head"],
+        {"twice": 0.8, "inner/conv": 0.8, "separable": 0.8},
     )
 
     assert {layer.name: layer.zeros for layer in pruned.layers} == {
