@@ -150,10 +150,10 @@ def main() -> None:
     chosen = [one for one in NETWORKS if one.name in sys.argv[1:] or not sys.argv[1:]]
     lines = [
         f"`python benchmarks/agreement.py`, {time.strftime('%Y-%m-%d', time.gmtime())}: "
-        f"{TRAINED:,} training pictures of Fashion-MNIST, {PICTURES:,} of validation; accuracies in "
-        "percent. RMS: of the differences of scores between the quantization-aware model and its "
-        "file, over the scores' standard deviation. Same: first class alike, of pictures that are no "
-        f"tie; floor {SAME:.1%}.",
+        f"{TRAINED:,} training pictures of Fashion-MNIST, {PICTURES:,} of validation; accuracies "
+        "in percent. RMS: of the differences of scores between the quantization-aware model and its "
+        "file, over the scores' standard deviation. Same: first class alike, of pictures that are "
+        f"no near tie; floor {SAME:.1%}.",
         "",
         "| network | family | float32 | trained as int8 | its file | RMS | floor | same "
         "| near ties | int8 operations | met |",

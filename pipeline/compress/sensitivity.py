@@ -7,6 +7,7 @@ networks", 2015, fig. 6.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import sqrt
 
 import keras
 import numpy as np
@@ -31,11 +32,21 @@ class LayerCurve:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """The accuracy of a model as it is, and with each layer alone pruned to each of `levels`."""
+    """The accuracy of a model as it is, and with each layer alone pruned to each of `levels`.
 
+    It was taken on so many `pictures`.
+    """
+
+    pictures: int
     accuracy: float
     levels: tuple[float, ...]
     layers: tuple[LayerCurve, ...]
+
+    @property
+    def noise(self) -> float:
+        """The drop, 0..1, that tells nothing: a standard error of the accuracy, or one picture."""
+        error = sqrt(self.accuracy * (1 - self.accuracy) / self.pictures)
+        return max(error, 1 / self.pictures)
 
     def highest(self, layer: LayerCurve, drop: float) -> float:
         """The sparsity up to which a layer costs at most `drop`, 0..1, of accuracy.
@@ -55,13 +66,15 @@ class Sensitivity:
 def scan(
     model: keras.Model,
     judge: Callable[[], float],
+    pictures: int,
     pattern: Pattern = UNSTRUCTURED,
     whole: Sequence[str] = (),
 ) -> Sensitivity:
     """Prune one layer of a Keras 3 model at a time, at once, and judge; nothing is trained.
 
-    `judge` gives the accuracy of `model` as it is when called. Of m:n there is one level, its own.
-    The weights are put back afterwards, bit for bit. Layers named in `whole` are left out.
+    `judge` gives the accuracy of `model` as it is when called, on so many `pictures`. Of m:n there
+    is one level, its own. The weights are put back afterwards, bit for bit. Layers named in `whole`
+    are left out.
     """
     levels = LEVELS if pattern.share is None else (pattern.share,)
     layers = prunable(model, whole)
@@ -75,7 +88,7 @@ def scan(
             shown.update(task, note=name)
             curves.append(_curve(name, kernel(layer), judge, pattern, levels))
             shown.advance(task)
-    return Sensitivity(accuracy, levels, tuple(curves))
+    return Sensitivity(pictures, accuracy, levels, tuple(curves))
 
 
 def _curve(
@@ -102,6 +115,7 @@ def allocation(found: Sensitivity, names: Sequence[str], wished: float) -> dict[
 
     Every layer takes the highest sparsity at which its own drop is within one and the same bound,
     or a part of the way there, where the bound just below gives too little and this one too much.
+    The first bound is what tells nothing, `noise`; below it all take the same part of theirs.
     More than the highest level of the scan, no layer takes. Rising wishes give each layer rising
     sparsities.
     """
@@ -114,9 +128,9 @@ def allocation(found: Sensitivity, names: Sequence[str], wished: float) -> dict[
     def overall(sparsities: np.ndarray) -> float:
         return float(weights @ sparsities / weights.sum())
 
-    lower, upper = np.zeros(len(curves)), within(0.0)
+    lower, upper = np.zeros(len(curves)), within(found.noise)
     if overall(upper) < wished:
-        low, high = 0.0, 1.0
+        low, high = found.noise, 1.0
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             low, high = (low, middle) if overall(within(middle)) >= wished else (middle, high)
@@ -127,14 +141,14 @@ def allocation(found: Sensitivity, names: Sequence[str], wished: float) -> dict[
     return {curve.name: float(share) for curve, share in zip(curves, shares, strict=True)}
 
 
-def as_facts(found: Sensitivity, pictures: int, pattern: str) -> Mapping[str, object]:
+def as_facts(found: Sensitivity, pattern: str) -> Mapping[str, object]:
     """What `sensitivity.json` holds."""
     layers = [
         {"name": curve.name, "weights": curve.weights, "accuracy": list(curve.accuracy)}
         for curve in found.layers
     ]
     return {
-        "pictures": pictures,
+        "pictures": found.pictures,
         "pattern": pattern,
         "accuracy": found.accuracy,
         "levels": list(found.levels),

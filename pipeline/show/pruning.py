@@ -82,16 +82,18 @@ def told(found: Sensitivity, measure: str = "accuracy") -> list[str]:
         "scan tells which layers to spare."
     ]
     if found.layers:
-        ranked, level = found.by_harm, found.levels[-1]
-        ends = [ranked[0]] if len(ranked) == 1 else [ranked[0], ranked[-1]]
-        costs = [
-            f"{layer.name} {100 * (found.accuracy - layer.accuracy[-1]):.1f} points"
-            for layer in ends
-        ]
-        lines.append(f"At {numbers.percent(level, 0)} zeros {' and '.join(costs)}: the layer that "
-                     "minds zeros most" + (", and the one that does least." if len(ends) > 1
-                                           else "."))  # fmt: skip
+        most, least = found.by_harm[0], found.by_harm[-1]
+        line = (
+            f"{most.name} minds zeros most: {numbers.percent(found.levels[-1], 0)} of them cost "
+            f"{_cost(found, most)} points"
+        )
+        lines.append(f"{line}; {least.name} least: {_cost(found, least)}.")
     return lines
+
+
+def _cost(found: Sensitivity, layer: LayerCurve) -> str:
+    """Points lost at the highest level."""
+    return f"{100 * (found.accuracy - layer.accuracy[-1]):.1f}"
 
 
 def outcome(found: Rounds) -> str:

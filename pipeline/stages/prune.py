@@ -26,6 +26,7 @@ from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Fitted, Task, fit
 from pipeline.measure.statistics import accuracy
+from pipeline.progress import say
 from pipeline.settings import CHECKPOINTS, Inputs, Metrics, Prune
 
 COMPARED = 32  # pictures on which the mirror and the model have to agree
@@ -156,6 +157,9 @@ def _within_budget(model: keras.Model, names: Sequence[str], tuning: _Tuning, ou
         made = tuning.tune(kept.pruned.model if kept else model, sparsities, place, before)
         return Attempt(made, made.pruned.sparsity, judged(made.pruned.model))
 
+    if (one := 100 / len(split[1])) > settings.max_drop_pp:
+        budget = f"prune.max_drop_pp: {settings.max_drop_pp:g}"
+        say(f"  {budget}, and one of {len(split[1])} pictures is {one:.2f} points", "yellow")
     reference = judged(model)
     made, rounds = spend(settings.max_drop_pp, reference, allot, tune)
     story = {
@@ -183,8 +187,8 @@ def _scan(model: keras.Model, tuning: _Tuning, out: Path) -> Sensitivity:
         ]
         return accuracy(np.concatenate(scores), truth)
 
-    found = scan(model, judge, tuning.pattern, WHOLE)
-    written = as_facts(found, len(sample), tuning.settings.pattern)
+    found = scan(model, judge, len(sample), tuning.pattern, WHOLE)
+    written = as_facts(found, tuning.settings.pattern)
     (out / "sensitivity.json").write_text(json.dumps(written, indent=1))
     return found
 

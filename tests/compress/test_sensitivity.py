@@ -10,6 +10,7 @@ from pipeline.compress.patterns import Pattern
 from pipeline.compress.sensitivity import LEVELS, LayerCurve, Sensitivity, allocation, scan
 
 PLAIN = Sensitivity(
+    10**9,  # pictures: noise is none
     0.98,
     (0.5, 0.7, 0.9),
     (
@@ -40,7 +41,7 @@ def judge(trained, digits):
 
 
 def test_the_scan_says_what_pruning_a_layer_by_hand_says(trained, judge):
-    found = scan(trained, judge)
+    found = scan(trained, judge, 300)
     assert found.levels == LEVELS
     assert [(curve.name, curve.weights) for curve in found.layers] == [
         ("conv", 72), ("wide", 9216), ("head", 320),
@@ -59,7 +60,7 @@ def test_the_scan_says_what_pruning_a_layer_by_hand_says(trained, judge):
 
 def test_weights_come_back_bit_for_bit_also_where_judging_fails(trained, judge):
     before = [weight.copy() for weight in trained.get_weights()]
-    scan(trained, judge)
+    scan(trained, judge, 300)
     seen = []
 
     def failing():
@@ -69,14 +70,14 @@ def test_weights_come_back_bit_for_bit_also_where_judging_fails(trained, judge):
         return 0.5
 
     with pytest.raises(RuntimeError, match="enough"):
-        scan(trained, failing)
+        scan(trained, failing, 300)
     assert sum(map(bool, seen[-1])) == 1, "one layer at a time"
     after = trained.get_weights()
     assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after, strict=True))
 
 
 def test_a_layer_that_must_stay_whole_is_not_scanned_and_m_by_n_has_one_level(trained, judge):
-    found = scan(trained, judge, Pattern(m_by_n=(2, 4)), whole=["wide"])
+    found = scan(trained, judge, 300, Pattern(m_by_n=(2, 4)), whole=["wide"])
     assert found.levels == (0.5,)
     assert [curve.name for curve in found.layers] == ["conv", "head"]
 
@@ -117,6 +118,14 @@ def test_no_layer_is_given_less_in_a_later_round_or_more_than_was_looked_at():
     for name in names:
         assert (np.diff([one[name] for one in given]) >= -1e-9).all()
     assert given[-1] == dict.fromkeys(names, 0.9)
+
+
+def test_a_drop_of_a_picture_or_two_sets_no_layer_apart():
+    curves = (LayerCurve("one", 100, (0.995, 0.9)), LayerCurve("other", 100, (1.0, 0.9)))
+    few, many = (Sensitivity(pictures, 1.0, (0.5, 0.9), curves) for pictures in (200, 10**6))
+    assert allocation(few, ["one", "other"], 0.4)["one"] == pytest.approx(0.4, abs=0.02)
+    assert allocation(many, ["one", "other"], 0.4)["one"] < 0.31
+    assert Sensitivity(400, 0.9, (0.5,), ()).noise == pytest.approx(0.015)
 
 
 def test_only_named_layers_take_part():

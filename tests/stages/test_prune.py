@@ -17,6 +17,7 @@ from pipeline.stages import prune, quantize
 from tests.keras_accuracy import accuracy
 
 LEVEL = Sensitivity(
+    96,
     0.98,
     (0.5, 0.95),
     (LayerCurve("conv2d_1", 9, (0.98, 0.9)), LayerCurve("conv2d_2", 9, (0.98, 0.9))),
