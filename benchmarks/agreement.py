@@ -79,7 +79,7 @@ NETWORKS = (
     Network("resnet8", "residual"),
     Network("resnet18", "residual", options={"width": 0.25}),
     Network("mobilenet_v1", "depthwise", options={"width": 0.25}, epochs=4),
-    Network("mobilenet_v2", "depthwise", options={"width": 0.5}, epochs=4),
+    Network("mobilenet_v2", "depthwise", options={"width": 0.5}, epochs=8),
     Network("googlenet", "Inception", 0.01, {"width": 0.25, "normalization": "batch"}),
     Network("densenet121", "DenseNet", 0.035, {"growth": 12, "depths": (3, 4, 4, 3)}),
     Network("ResNet50V2", "pre-activation", None),
@@ -151,9 +151,9 @@ def main() -> None:
     lines = [
         f"`python benchmarks/agreement.py`, {time.strftime('%Y-%m-%d', time.gmtime())}: "
         f"{TRAINED:,} training pictures of Fashion-MNIST, {PICTURES:,} of validation; accuracies "
-        "in percent. RMS: of the differences of scores between the quantization-aware model and its "
-        "file, over the scores' standard deviation. Same: first class alike, of pictures that are "
-        f"no near tie; floor {SAME:.1%}.",
+        "in percent. RMS: of the differences of scores between the quantization-aware model and "
+        "its file, over the scores' standard deviation. Same: first class alike, of pictures that "
+        f"are no near tie; floor {SAME:.1%}.",
         "",
         "| network | family | float32 | trained as int8 | its file | RMS | floor | same "
         "| near ties | int8 operations | met |",
