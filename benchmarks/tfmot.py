@@ -214,8 +214,8 @@ def main() -> None:
                     found.setdefault((step, who), []).append(facts)
     lines = [
         f"`python benchmarks/tfmot.py`, {time.strftime('%Y-%m-%d', time.gmtime())}: the networks "
-        f"of [`reference`](reference/README.md) tuned on {PICTURES:,} pictures without augmentation "
-        f"(pruning {PRUNED_EPOCHS} epochs to {SPARSITY:.0%} of all kernels but the first and last, "
+        f"of [`reference`](reference/README.md) tuned on {PICTURES:,} pictures without "
+        f"augmentation (pruning {PRUNED_EPOCHS} epochs to {SPARSITY:.0%} of all kernels but two, "
         f"quantization-aware training {ROUNDED_EPOCHS}; Adam, {BATCH} pictures a step), int8 files "
         "on the 10,000 test pictures: percent, mean ± sample standard deviation of three seeds. "
         "RMS and same: how alike the tuned model and its file answer.",
