@@ -221,7 +221,7 @@ def test_auto_spends_its_budget_and_tells_of_each_round(rising, settings, do, tm
 def test_a_budget_that_nothing_keeps_to_is_refused_with_the_figures(
     rising, settings, do, tmp_path, inputs, monkeypatch
 ):
-    def tuned(_self, _model, sparsities, _before):
+    def tuned(_self, _model, sparsities, _out, _before):
         return SimpleNamespace(pruned=SimpleNamespace(model=None, sparsity=sparsities["conv2d_1"]))
 
     monkeypatch.setattr(prune._Tuning, "tune", tuned)
