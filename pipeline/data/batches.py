@@ -119,6 +119,10 @@ def plain_batches(
     With `classes`, labels come as targets: float32 `(B, classes)`.
     """
     images, labels = split
+    if len(labels) <= batch:  # one batch is soon made, and a pipeline for it is not
+        pixels = tf.constant(np.asarray(images), tf.float32)
+        targets = as_targets(tf.constant(labels), classes)
+        return _settled(tf.data.Dataset.from_tensors((pixels, targets)))
 
     def cut(first: int) -> tuple[Images, Labels]:
         return images[first : first + batch], labels[first : first + batch]
