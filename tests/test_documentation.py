@@ -1,5 +1,6 @@
 """What is written down is what there is."""
 
+import re
 from pathlib import Path
 
 from models import MODELS
@@ -35,3 +36,9 @@ def test_every_layer_and_argument_says_what_it_means():
 def test_every_network_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
     assert [name for name in MODELS if f"`{name}`" not in readme] == []
+
+
+def test_what_pages_point_at_is_there():
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/**/*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

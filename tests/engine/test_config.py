@@ -243,3 +243,20 @@ def test_a_repeated_run_can_be_written_down():
         recipe = config(words).recipe()
         assert json.loads(json.dumps(recipe)) == recipe
         assert Config.of(recipe).resolve() == config(words).resolve()
+
+
+def test_qat_takes_a_fraction_of_the_rate_of_train_and_what_quantize_says_of_its_file():
+    said = {
+        "name": "x",
+        "variants": ["qat", "qat.long"],
+        "train": {"learning_rate": 0.4},
+        "qat": {"rate_factor": 0.1, "presets": {"long": {"epochs": 9, "learning_rate": 0.3}}},
+        "quantize": {"io": "int8", "calibration_images": 7},
+    }
+    steps = Config.of(said).resolve()
+    short, long = steps["qat(qat)"][1], steps["qat(qat.long)"][1]
+    assert short.learning_rate == pytest.approx(0.04)
+    assert (long.epochs, long.learning_rate) == (9, 0.3)
+    assert (short.io, short.calibration_images) == ("int8", 7)
+    with pytest.raises(ConfigError, match=r"qat.io is not set in a recipe: it is `quantize.io`"):
+        Config.of(said | {"qat": {"io": "int8"}})

@@ -43,6 +43,24 @@ def test_no_path_tunes_away_what_its_beginning_made(before, after, start):
     unfold([f"{after}+{before}.hard+int8"], ensembles=lambda preset: Ensemble(start=start))
 
 
+def test_qat_is_an_ending_that_trains_for_its_file():
+    steps = {step.id: step for step in unfold(["float32", "prune+qat", "qat.long"])}
+    after, long = steps["qat(prune+qat)"], steps["qat(qat.long)"]
+    roles = {"ingest": "ingest", "augment": "augment"}
+    assert after.inputs == roles | {"candidate": "prune(prune)"}
+    assert long.inputs == roles | {"candidate": "train"}
+    assert (after.preset, long.preset) == (None, "long")
+    assert after.is_file
+    assert long.is_file
+    assert steps["export"].inputs["qat.long"] == long.id
+    assert "quantize(prune+qat)" not in steps
+
+
+def test_qat_is_no_transform():
+    with pytest.raises(ConfigError, match="unknown transform 'qat'"):
+        unfold(["qat+int8"])
+
+
 def test_export_reads_every_file_and_report_everything():
     steps = {step.id: step for step in unfold(VARIANTS)}
     assert set(steps["export"].inputs) == {"ingest", "train", *VARIANTS}
