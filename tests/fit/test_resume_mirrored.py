@@ -184,7 +184,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_from(
     tmp_path, undisturbed, monkeypatch
 ):
     with monkeypatch.context() as broken:
-        broken.setattr(room.os, "fsync", DiskFull(os.fsync, 2 * 5 + 2))  # in the third of them
+        broken.setattr(room.os, "fsync", DiskFull(os.fsync, 2 * 2))  # at the third: two syncs each
         with pytest.raises(OSError, match="No space left"):
             run(tmp_path)
     again = run(tmp_path)
