@@ -16,6 +16,7 @@ from pipeline.compress.kernels import kernel, leaves
 from pipeline.compress.legacy.door import tfmot
 from pipeline.compress.legacy.graph import mirror
 from pipeline.compress.legacy.weights import check_parity, copy_weights
+from pipeline.compress.legacy.wrapping import wrap_layers
 from pipeline.errors import ConfigError, ConversionError
 
 _clustering = tfmot.clustering.keras
@@ -84,7 +85,8 @@ def cluster(
     before = {name: kernel(named[name]).numpy() for name in clusters}
     for name, weights in before.items():
         _check(name, weights, clusters[name])
-    wrapped = _wrapped(twin, {id(named[name]): (clusters[name], seed) for name in clusters})
+    wanted = {id(named[name]): clusters[name] for name in clusters}
+    wrapped = wrap_layers(twin, wanted, lambda layer: _wrapper(layer, wanted[id(layer)], seed))
     fit(wrapped, api=tf_keras)
     stripped = _clustering.strip_clustering(wrapped)
     after = dict(leaves(stripped))
@@ -109,22 +111,6 @@ def _check(name: str, weights: Any, clusters: int) -> None:
         raise ConfigError(
             f"layer '{name}' has zeros, which take a cluster of their own: give it at least 3"
         )
-
-
-def _wrapped(twin: Any, wanted: Mapping[int, tuple[int, int]]) -> Any:
-    """Put each layer whose id is in `wanted` (clusters, seed) into tfmot's wrapper."""
-    wrappers: dict[int, Any] = {}
-
-    def wrap(layer: Any) -> Any:
-        if isinstance(layer, tf_keras.Model):
-            return tf_keras.models.clone_model(layer, clone_function=wrap)
-        if id(layer) not in wanted:
-            return layer
-        if id(layer) not in wrappers:
-            wrappers[id(layer)] = _wrapper(layer, *wanted[id(layer)])
-        return wrappers[id(layer)]
-
-    return wrap(twin)
 
 
 def _wrapper(layer: Any, clusters: int, seed: int) -> Any:

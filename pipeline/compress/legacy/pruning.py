@@ -14,6 +14,7 @@ from pipeline.compress.legacy.blocks import prune_blocks
 from pipeline.compress.legacy.door import tfmot
 from pipeline.compress.legacy.graph import mirror
 from pipeline.compress.legacy.weights import check_parity, copy_weights
+from pipeline.compress.legacy.wrapping import wrap_layers
 from pipeline.compress.patterns import UNSTRUCTURED, Pattern
 from pipeline.compress.schedule import Ramp
 from pipeline.errors import ConfigError, ConversionError
@@ -145,27 +146,21 @@ def _schedule(ramp: Ramp, sparsity: float, initial: float) -> Any:
 
 
 def _wrapped(twin: Any, schedules: Mapping[int, Any], pattern: Pattern) -> Any:
-    """Put each layer that has a schedule, by its id, into tfmot's wrapper; one wrapper a layer.
+    """Put each layer that has a schedule, by its id, into tfmot's wrapper."""
+    wrappers: list[Any] = []
 
-    tfmot itself wraps a layer that a model shares with one inside it twice, with a mask each.
-    """
-    wrappers: dict[int, Any] = {}
-
-    def wrap(layer: Any) -> Any:
-        if isinstance(layer, tf_keras.Model):
-            return tf_keras.models.clone_model(layer, clone_function=wrap)
-        if id(layer) not in schedules:
-            return layer
-        if id(layer) not in wrappers:
-            wrappers[id(layer)] = tfmot.sparsity.keras.prune_low_magnitude(
+    def wrapper(layer: Any) -> Any:
+        wrappers.append(
+            tfmot.sparsity.keras.prune_low_magnitude(
                 layer, schedules[id(layer)], sparsity_m_by_n=pattern.m_by_n
             )
-        return wrappers[id(layer)]
+        )
+        return wrappers[-1]
 
-    wrapped = wrap(twin)
+    wrapped = wrap_layers(twin, schedules, wrapper)
     if pattern.block != (1, 1):
-        for wrapper in wrappers.values():
-            prune_blocks(wrapper, pattern)
+        for made in wrappers:
+            prune_blocks(made, pattern)
     return wrapped
 
 
