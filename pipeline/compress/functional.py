@@ -1,5 +1,6 @@
 """The graph in a Keras 3 model, which the mirror and the anatomy walk."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -16,3 +17,9 @@ def functional_graph(model: keras.Model) -> Any | None:
     if isinstance(model, Functional) and type(model).call is Functional.call:
         return model
     return None
+
+
+def calls(graph: Any) -> Iterator[Any]:
+    """Every node of a functional graph, inputs too, in an order in which it can be computed."""
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from graph._nodes_by_depth[depth]

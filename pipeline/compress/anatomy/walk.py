@@ -1,6 +1,6 @@
 """From a Keras 3 graph to its anatomy: every call of every layer, nested models unfolded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -10,7 +10,7 @@ from pipeline.compress.anatomy.field import Field, field
 from pipeline.compress.anatomy.macs import Shape, macs
 from pipeline.compress.anatomy.record import Anatomy, Layer
 from pipeline.compress.anatomy.size import int8_bytes
-from pipeline.compress.functional import functional_graph
+from pipeline.compress.functional import calls, functional_graph
 from pipeline.errors import ConfigError
 
 
@@ -58,7 +58,7 @@ class _Walk:
         found: dict[int, tuple[int, Shape]] = {}
         if prefix:
             found = dict(zip(map(id, graph.inputs), given, strict=True))
-        for node in _calls(graph):
+        for node in calls(graph):
             if node.is_input:
                 for tensor in node.outputs:
                     if id(tensor) not in found:
@@ -140,11 +140,6 @@ def _numbers(sides: Any) -> tuple[int, ...] | None:
 def _is_seed(weight: Any) -> bool:
     """Tell the state of a random generator, which Keras keeps among the weights, from a weight."""
     return "seed_generator" in weight.path or weight.path.endswith("seed_generator_state")
-
-
-def _calls(graph: Any) -> Iterator[Any]:
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from graph._nodes_by_depth[depth]
 
 
 def _known(tensor: Any, model: keras.Model) -> Shape:

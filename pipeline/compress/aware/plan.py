@@ -1,7 +1,6 @@
 """What of a network becomes which tensor of its int8 file: the calls in order, and the scales."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import keras
 from keras import layers
 from keras.src.ops import numpy as operations
 
-from pipeline.compress.functional import functional_graph
+from pipeline.compress.functional import calls, functional_graph
 from pipeline.errors import ConversionError
 
 # What a layer is to the file. "nothing": it hands on what it is given. "move": what comes out, at
@@ -124,7 +123,9 @@ class _Walk:
         return self.tensors - 1
 
     def _walk(self, graph: Any, found: dict[int, int], prefix: str) -> None:
-        for node in _nodes(graph):
+        for node in calls(graph):
+            if node.is_input:
+                continue
             given = [found[id(tensor)] for tensor in node.arguments.keras_tensors]
             if isinstance(node.operation, keras.Model):
                 inner = _graph(node.operation)
@@ -254,11 +255,6 @@ def _problem_of_operands(node: Any) -> str | None:
     if isinstance(node.operation, operations.Subtract) and isinstance(first, int | float):
         return " from a number"
     return None
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
 
 
 def _graph(model: keras.Model) -> Any:

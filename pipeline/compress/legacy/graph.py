@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 import tf_keras
 
-from pipeline.compress.functional import functional_graph
+from pipeline.compress.functional import calls, functional_graph
 from pipeline.compress.legacy.layers import twin_layer
 from pipeline.compress.legacy.weights import hand_over
 from pipeline.errors import ConversionError
@@ -109,11 +109,10 @@ class _Mirror:
             )
             for tensor in graph.inputs
         }
-        for depth in sorted(graph._nodes_by_depth, reverse=True):
-            for node in graph._nodes_by_depth[depth]:
-                if not node.is_input:
-                    outputs = keras.tree.flatten(self._call(node, tensors))
-                    tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+        for node in calls(graph):
+            if not node.is_input:
+                outputs = keras.tree.flatten(self._call(node, tensors))
+                tensors.update(zip(map(id, node.outputs), outputs, strict=True))
         inputs, outputs = (
             keras.tree.map_structure(lambda tensor: tensors[id(tensor)], struct)
             for struct in (graph._inputs_struct, graph._outputs_struct)
