@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pipeline.settings import CHECKPOINTS
-from tests.fit import alone, pruned
+from tests.fit import alone, clustered, pruned
 
 
 @pytest.fixture(scope="module")
 def start():
     """Start a fit in a process forked off one that has imported everything and run nothing."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.fit.pruned"])
+    processes.set_forkserver_preload(["tests.fit.pruned", "tests.fit.clustered"])
 
     def begin(run, out):
         out.mkdir(exist_ok=True)
@@ -90,3 +90,9 @@ def test_twenty_kills_at_random_moments_leave_no_trace(start, tmp_path):
 def test_kills_leave_no_trace_in_a_pruning(start, tmp_path):
     found = killed_again_and_again(start, pruned.alone_in_a_process, tmp_path, 5)
     assert found["best"] >= alone.EPOCHS // 2, "all zeros were there"
+
+
+@pytest.mark.slow
+def test_kills_leave_no_trace_in_a_clustering(start, tmp_path):
+    found = killed_again_and_again(start, clustered.alone_in_a_process, tmp_path, 5)
+    assert set(found["clusters"]) == {clustered.CLUSTERS}
