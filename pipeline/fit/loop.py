@@ -31,6 +31,7 @@ from pipeline.fit.optimizers import optimizer
 from pipeline.fit.plateau import LowerOnPlateau
 from pipeline.fit.randomness import give_states
 from pipeline.fit.resume import Resume
+from pipeline.fit.teaching import Teacher, taught
 from pipeline.progress import bar, say
 from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Train
 from pipeline.stop import STOP
@@ -40,13 +41,15 @@ from pipeline.stop import STOP
 class Task:
     """What there is to learn from: the splits, and the augmentation of the training one.
 
-    `drawn`, where it is said, numbers the training pictures of an epoch: `(n,)` int64.
+    `drawn`, where it is said, numbers the training pictures of an epoch: `(n,)` int64. A `teacher`
+    answers to them beside their labels.
     """
 
     train: tuple[Images, Labels]
     validation: tuple[Images, Labels]
     policy: list[dict[str, dict[str, Any]]]
     drawn: Numbers | None = None
+    teacher: Teacher | None = None
 
     @classmethod
     def read(cls, inputs: Inputs) -> "Task":
@@ -227,7 +230,7 @@ def _batches(task: Task, settings: Fit, classes: int, first: int) -> Any:
         drawn=task.drawn,
     )
     batches = weighed(batches, class_weights(settings.class_weights, task.labels, classes))
-    return smoothed(batches, settings.label_smoothing, task.several)
+    return taught(smoothed(batches, settings.label_smoothing, task.several), task.teacher)
 
 
 def _compile(model: Any, task: Task, settings: Fit, api: ModuleType) -> None:

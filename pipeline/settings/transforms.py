@@ -189,6 +189,10 @@ class Prune(Transform, Fit):
     epochs: Count = Field(6, description="times over the training pictures")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
     steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
+    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        0.0, description="share that the model as it came has in the training targets, by what it "
+        "answers; the labels have the rest"
+    )  # fmt: skip
     sparsity: Share | Literal["auto"] = Field(
         0.8, description="share of zeros in each pruned kernel at the end; auto: as many as "
         "`max_drop_pp` allows, found in rounds of `epochs` each; a pattern m:n has its own"

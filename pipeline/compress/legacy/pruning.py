@@ -13,6 +13,7 @@ from pipeline.compress.kernels import allotted, kernel, leaves, prunable, spared
 from pipeline.compress.legacy.blocks import prune_blocks
 from pipeline.compress.legacy.door import tfmot
 from pipeline.compress.legacy.graph import mirror
+from pipeline.compress.legacy.masked import masked_gradients
 from pipeline.compress.legacy.weights import check_parity, copy_weights
 from pipeline.compress.legacy.wrapping import wrap_layers
 from pipeline.compress.patterns import UNSTRUCTURED, Pattern
@@ -108,7 +109,8 @@ def prune(
     wrapped = _wrapped(twin, schedules, pattern)
     if before:
         _hold_zeros(wrapped)
-    fit(wrapped, api=tf_keras, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
+    with masked_gradients(wrapped):
+        fit(wrapped, api=tf_keras, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
     stripped = tfmot.sparsity.keras.strip_pruning(wrapped)
     for name, layer in chosen.items():
         _verify(name, kernel(layer).numpy(), pattern, sparsities[name], ramp)
