@@ -19,20 +19,14 @@ def masked_gradients(wrapped: Any) -> Iterator[None]:
     step on weights that are to stay zero; and as they never move, their gradients never end. Here
     a layer computes with the product of kernel and mask, which gives the same outputs.
     """
-    layers = [(layer, _call(layer, wrapper)) for wrapper, layer in _pruned(wrapped)]
-    for layer, call in layers:
-        vars(layer)["call"] = call
+    wrappers = {id(one): one for _, one in leaves(wrapped) if hasattr(one, "pruning_vars")}
+    for wrapper in wrappers.values():
+        vars(wrapper.layer)["call"] = _call(wrapper.layer, wrapper)
     try:
         yield
     finally:
-        for layer, _ in layers:
-            del vars(layer)["call"]
-
-
-def _pruned(wrapped: Any) -> Iterator[tuple[Any, Any]]:
-    for _, wrapper in leaves(wrapped):
-        if hasattr(wrapper, "pruning_vars"):
-            yield wrapper, wrapper.layer
+        for wrapper in wrappers.values():
+            del vars(wrapper.layer)["call"]
 
 
 def _call(layer: Any, wrapper: Any) -> Any:
