@@ -31,7 +31,7 @@ from pipeline.fit.optimizers import optimizer
 from pipeline.fit.plateau import LowerOnPlateau
 from pipeline.fit.randomness import give_states
 from pipeline.fit.resume import Resume
-from pipeline.fit.teaching import Teacher, taught
+from pipeline.fit.teaching import Teacher, taught, teacher
 from pipeline.progress import bar, say
 from pipeline.settings import CHECKPOINTS, LOGS, Fit, Inputs, Train
 from pipeline.stop import STOP
@@ -52,12 +52,13 @@ class Task:
     teacher: Teacher | None = None
 
     @classmethod
-    def read(cls, inputs: Inputs) -> "Task":
-        """Read what `ingest` and `augment` left."""
+    def read(cls, inputs: Inputs, share: float = 0.0) -> "Task":
+        """Read what `ingest` and `augment` left; with a share, the candidate as teacher."""
         return cls(
             training_split(inputs["ingest"]),
             validation_split(inputs["ingest"]),
             read_policy(inputs["augment"]),
+            teacher=teacher(inputs["candidate"], share) if share else None,
         )
 
     @property

@@ -1,9 +1,12 @@
 """A teacher's answers among the training targets, for Keras 3 and for tf_keras alike."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import tensorflow as tf
+
+from pipeline.fit.files import load_model
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,17 @@ class Teacher:
     share: float
 
 
+def teacher(folder: Path, share: float) -> Teacher:
+    """The model that a stage has left in a folder, as teacher."""
+    return Teacher(load_model(folder / "model.keras"), share)
+
+
 def taught(batches: tf.data.Dataset, teacher: Teacher | None) -> tf.data.Dataset:
     """Mix a teacher's answers into targets `(B, classes)`; None changes nothing.
 
     Images are float32 `(B, H, W, C)` 0..255; weights of pictures, if any, stay.
     """
-    if teacher is None or not teacher.share:
+    if teacher is None:
         return batches
     network, share = teacher.network, teacher.share
 

@@ -169,6 +169,15 @@ Clusters = Annotated[int, Field(strict=True, ge=2, le=256)]
 LayerClusters = Annotated[Mapping[str, Clusters], BeforeValidator(_joined), _IN_ORDER]
 
 
+class Taught(Transform, Fit):
+    """A tuning in which the model that the variant's path has reached may be the teacher."""
+
+    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        0.0, description="share that the model as it came has in the training targets, by what it "
+        "answers; the labels have the rest"
+    )  # fmt: skip
+
+
 def _pattern(said: Any) -> Any:
     """Refuse what is neither `unstructured` nor m:n with m below n nor RxC of more than one."""
     found = re.fullmatch(r"unstructured|([1-9]\d?)([:x])([1-9]\d?)", str(said))
@@ -182,17 +191,13 @@ def _pattern(said: Any) -> Any:
     return said
 
 
-class Prune(Transform, Fit):
+class Prune(Taught):
     """Magnitude pruning while fine-tuning."""
 
     inherited: ClassVar[frozenset[str]] = _TRAINING
     epochs: Count = Field(6, description="times over the training pictures")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
     steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
-    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
-        0.0, description="share that the model as it came has in the training targets, by what it "
-        "answers; the labels have the rest"
-    )  # fmt: skip
     sparsity: Share | Literal["auto"] = Field(
         0.8, description="share of zeros in each pruned kernel at the end; auto: as many as "
         "`max_drop_pp` allows, found in rounds of `epochs` each; a pattern m:n has its own"
@@ -239,7 +244,7 @@ class Prune(Transform, Fit):
         return self
 
 
-class Cluster(Transform, Fit):
+class Cluster(Taught):
     """Few different weights in each kernel, found by k-means, while fine-tuning."""
 
     inherited: ClassVar[frozenset[str]] = _TRAINING
@@ -261,7 +266,7 @@ class Cluster(Transform, Fit):
         return train.learning_rate * train.fine_tune_rate
 
 
-class Qat(Transform, Fit):
+class Qat(Taught):
     """Quantization-aware training: the last word of a variant, instead of `int8`.
 
     Its file takes and gives what `quantize.io` says; `quantize.calibration_images` set the ranges

@@ -37,7 +37,7 @@ def run(settings: Cluster, inputs: Inputs, out: Path) -> Metrics:
         ConversionError: model and mirror differ by more than 1e-5, a kernel came out with more
             different weights than it may have, or a zero was lost.
     """
-    task = Task.read(inputs)
+    task = Task.read(inputs, settings.teacher)
     model = load_model(inputs["candidate"] / "model.keras")
     fits: list[Fitted] = []
     clustered = cluster(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from pipeline.fit.ensembles.members import VOTE
 from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import write_history
 from pipeline.fit.loop import Fitted, Task, fit
-from pipeline.fit.teaching import Teacher
 from pipeline.measure.statistics import accuracy
 from pipeline.progress import say
 from pipeline.settings import CHECKPOINTS, Inputs, Metrics, Prune
@@ -61,9 +60,9 @@ def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
             cannot be pruned, or no sparsity is within the budget.
         ConversionError: model and mirror differ by more than 1e-5, or a zero was lost.
     """
-    model, teacher = (load_model(inputs["candidate"] / "model.keras") for _ in range(2))
-    task = replace(Task.read(inputs), teacher=Teacher(teacher, settings.teacher))
+    task = Task.read(inputs, settings.teacher)
     tuning = _Tuning(settings, task, Pattern.read(settings.pattern))
+    model = load_model(inputs["candidate"] / "model.keras")
     names = list(prunable(model, WHOLE))
     if settings.sparsity == "auto":
         made = _within_budget(model, names, tuning, out)

@@ -41,7 +41,7 @@ def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:
         ConversionError: a layer cannot be imitated; the file answers differently, or lacks zeros or
             clusters of the candidate.
     """
-    task = Task.read(inputs)
+    task = Task.read(inputs, settings.teacher)
     candidate = load_model(inputs["candidate"] / "model.keras")
     model = quantization_aware(candidate)
     calibrate(model, training_sample(inputs["ingest"], settings.calibration_images, settings.seed))
