@@ -10,7 +10,7 @@ from pipeline.compress.anatomy.field import Field, field
 from pipeline.compress.anatomy.macs import Shape, macs
 from pipeline.compress.anatomy.record import Anatomy, Layer
 from pipeline.compress.anatomy.size import int8_bytes
-from pipeline.compress.functional import calls, functional_graph
+from pipeline.compress.functional import calls, functional_graph, output_shapes
 from pipeline.errors import ConfigError
 
 
@@ -65,8 +65,9 @@ class _Walk:
                         place = self._add(node.operation, prefix, [], (), _known(tensor, model))
                         found[id(tensor)] = place, _known(tensor, model)
                 continue
-            sources = [found[id(tensor)] for tensor in node.arguments.keras_tensors]
-            shapes = _shapes(node, found)
+            taken = [id(tensor) for tensor in node.arguments.keras_tensors]
+            sources = [found[key] for key in taken]
+            shapes = output_shapes(node, {key: found[key][1] for key in taken})
             if isinstance(node.operation, keras.Model):
                 name = f"{prefix}{node.operation.name}/"
                 places = self.through(node.operation, sources, name)
@@ -147,20 +148,6 @@ def _known(tensor: Any, model: keras.Model) -> Shape:
     if None in shape:
         raise ConfigError(f"model '{model.name}' takes {shape}: which size, is not said")
     return shape
-
-
-def _shapes(node: Any, found: dict[int, tuple[int, Shape]]) -> list[Shape]:
-    """Shapes of a call's outputs; worked out anew where a nested model leaves its sizes open."""
-    outputs = [tuple(tensor.shape[1:]) for tensor in node.outputs]
-    if not any(None in shape for shape in outputs):
-        return outputs
-    tensors = {
-        id(tensor): keras.KerasTensor((None, *found[id(tensor)][1]), tensor.dtype)
-        for tensor in node.arguments.keras_tensors
-    }
-    args, kwargs = node.arguments.fill_in(tensors)
-    made = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
-    return [tuple(tensor.shape[1:]) for tensor in made]
 
 
 def _graph(model: keras.Model) -> Any:
