@@ -3,8 +3,89 @@
 import keras
 import numpy as np
 import pytest
-from silence import random_masks, removed, shaken, silence
-from test_trace import SHAPES_OF
 
 from models import MODELS
+from pipeline.compress.anatomy import anatomy
 from pipeline.compress.channels import Size, rebuild, trace
+from tests.compress.channels.networks import SMALL, batch, outputs
+from tests.compress.channels.randomly import random_network
+from tests.compress.channels.silence import random_masks, shaken, silence
+
+# The ladder, thin enough for seconds.
+LADDER = {
+    **{name: {} for name in ("small_cnn", "pocket_cnn", "simple_cnn", "lenet5", "resnet8")},
+    **{name: {"width": 32} for name in ("mlp", "deep_mlp")},
+    "cnn_dnn": {"width": 8},
+    "densenet121": {"growth": 8, "depths": [2, 3, 3, 2]},
+    **{name: {"width": 0.125} for name in ("alexnet", "vgg11", "vgg13", "vgg16", "vgg19")},
+    **{name: {"width": 0.25} for name in ("nin", "googlenet", "mobilenet_v1", "mobilenet_v2")},
+    **{name: {"width": 0.125} for name in ("resnet18", "resnet34", "resnet50")},
+}
+APART = {"custom", "backbone", "file"}  # made of the others, or of options
+FAMILIES = {
+    **dict.fromkeys(("MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "DenseNet121"), 64),
+    **dict.fromkeys(("ResNet50", "ResNet50V2", "ConvNeXtTiny", "InceptionResNetV2"), 96),
+    **dict.fromkeys(("InceptionV3", "Xception", "NASNetMobile"), 96),
+}
+
+
+def check(model, rng, least=0.1):
+    """Silence some channels, take them out, and compare; a share of all has to be removable."""
+    traced = trace(shaken(model))
+    masks = random_masks(traced, rng)
+    silence(traced, masks)
+    slim = rebuild(traced, masks)
+    given = batch(model, rng)
+    for before, after in zip(outputs(model, given), outputs(slim, given), strict=True):
+        assert before.shape == after.shape
+        assert np.ptp(before) > 1e-4  # a constant would prove nothing
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-5 * max(1, np.abs(before).max()))
+    assert [layer.name for layer in slim.layers] == [layer.name for layer in model.layers]
+    assert slim.count_params() < (1 - least) * model.count_params()
+    written = sum(np.asarray(weight).nbytes for weight in slim.weights)
+    assert Size(traced, "bytes").of_masks(masks) == written
+    if all(None not in one.shape[1:] for one in model.inputs):
+        assert Size(traced, "macs").of_masks(masks) == anatomy(slim).macs
+    return slim
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_networks_of_every_tie(name):
+    keras.utils.set_random_seed(1)
+    check(SMALL[name](), np.random.default_rng(1))
+
+
+def test_the_ladder_is_whole():
+    assert {*LADDER} == {*MODELS} - APART
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_every_network_of_the_ladder(name):
+    keras.utils.set_random_seed(1)
+    check(MODELS[name]((32, 32, 3), 10, **LADDER[name]), np.random.default_rng(1), 0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_known_families(name):
+    keras.utils.set_random_seed(1)
+    shape = (FAMILIES[name], FAMILIES[name], 3)
+    arguments = {"include_preprocessing": False} if name == "MobileNetV3Small" else {}
+    network = getattr(keras.applications, name)(
+        weights=None, input_shape=shape, classes=7, classifier_activation=None, **arguments
+    )
+    check(network, np.random.default_rng(1), 0.2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks(seed):
+    keras.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
+    check(random_network(rng), rng, 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 300))
+def test_many_random_networks(seed):
+    keras.backend.clear_session()
+    test_random_networks(seed)
