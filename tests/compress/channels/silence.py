@@ -30,11 +30,11 @@ def silence(traced, masks):
         for one in group.slices:
             name, axis = READS.get(type(one.weight.layer), ("", 0))
             variable = one.weight.variable
-            if variable is getattr(one.weight.layer, name, None):
-                if one.axis == axis % len(variable.shape):
-                    values = np.moveaxis(np.array(variable), one.axis, 0)
-                    values[one.places[~mask].ravel()] = 0
-                    variable.assign(np.moveaxis(values, 0, one.axis))
+            reads = variable is getattr(one.weight.layer, name, None)
+            if reads and one.axis == axis % len(variable.shape):
+                values = np.moveaxis(np.array(variable), one.axis, 0)
+                values[one.places[~mask].ravel()] = 0
+                variable.assign(np.moveaxis(values, 0, one.axis))
 
 
 def shaken(model, seed=3):
@@ -50,8 +50,3 @@ def shaken(model, seed=3):
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
     return model
-
-
-def removed(traced, masks):
-    """How many channels go."""
-    return sum(int((~mask).sum()) for mask in masks)
