@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import keras
 import numpy as np
 
 from pipeline.fit.history import standing
+from pipeline.fit.normalization import settle
 
-BATCHES = 50  # that statistics of normalization are taken over
 Score = tuple[float, float]  # accuracy and loss on validation
 
 
@@ -64,24 +63,3 @@ def mean(members: Sequence[list[Any]]) -> list[Any]:
         else same[0]
         for same in zip(*members, strict=True)
     ]
-
-
-def settle(model: keras.Model, batches: Callable[[], Any]) -> None:
-    """Take the statistics of batch normalization anew, each batch of training counting the same.
-
-    Source: Wu and Johnson, 2021, "Rethinking 'batch' in BatchNorm", sect. 3.
-    """
-    norms = [one for one in _flat(model) if isinstance(one, keras.layers.BatchNormalization)]
-    usual = [norm.momentum for norm in norms]
-    try:
-        for number, (images, *_) in enumerate(islice(batches(), BATCHES) if norms else ()):
-            for norm in norms:
-                norm.momentum = number / (number + 1)
-            model(images, training=True)
-    finally:
-        for norm, momentum in zip(norms, usual, strict=True):
-            norm.momentum = momentum
-
-
-def _flat(model: keras.Model) -> list[Any]:
-    return [one for one in model._flatten_layers() if not isinstance(one, keras.Model)]
