@@ -1,21 +1,25 @@
 """Slimming: whole channels taken out of a Keras 3 model, and what follows from each.
 
-`trace` finds what falls together, `by_*` scores it, `choose` decides, `rebuild` makes the smaller
-model, `summary` says what it saved.
+`trace` finds what falls together, `by_*` scores it, `choose` decides by a size, `largest_within` by
+what is measured, `rebuild` makes the smaller model, `summary` says what it saved.
 """
 
-from pipeline.compress.channels.choose import Order, candidates, choose, order
+from pipeline.compress.channels.choose import Order, choose, order, smallest
 from pipeline.compress.channels.group import Group, Masks, Slice, Weight
-from pipeline.compress.channels.importance import by_scale, by_taylor, by_weights
+from pipeline.compress.channels.importance import Importances, by_scale, by_taylor, by_weights
 from pipeline.compress.channels.rebuild import rebuild
-from pipeline.compress.channels.size import Size
+from pipeline.compress.channels.search import Found, largest_within
+from pipeline.compress.channels.size import Measure, Size
 from pipeline.compress.channels.summary import LayerChange, Summary, summary
 from pipeline.compress.channels.trace import Trace, trace
 
 __all__ = [
+    "Found",
     "Group",
+    "Importances",
     "LayerChange",
     "Masks",
+    "Measure",
     "Order",
     "Size",
     "Slice",
@@ -25,10 +29,11 @@ __all__ = [
     "by_scale",
     "by_taylor",
     "by_weights",
-    "candidates",
     "choose",
+    "largest_within",
     "order",
     "rebuild",
+    "smallest",
     "summary",
     "trace",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, gcd
+from math import gcd
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,6 +18,7 @@ Ranking = Literal["uniform", "global", "cost"]
 # What one channel of a group costs, as in microseconds: by the group's name, or asked.
 Costs = Mapping[str, float] | Callable[[Group], float]
 Scores = Sequence[NDArray[np.floating]]  # of each group's channels, `(channels,)`; inf stays
+ROUNDING = 1e-9  # so that a share that was computed from a size comes to that size
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def choose(
     if not 0 < target <= 1:
         raise ConfigError(f"slim: target is {target:g}: a share of the {measure}, above 0, up to 1")
     size, queue = Size(traced, measure), order(traced, scores, ranking, multiple, costs)
-    limit = target * size.whole
+    limit = int(target * size.whole * (1 + ROUNDING))
     chunks = list(queue.chunks)
     least = size.of(queue.counts(chunks))
     if least > limit:
@@ -129,23 +130,15 @@ def choose(
     return queue.masks(_put_back(chunks[:many], queue, size, limit))
 
 
-def candidates(queue: Order, steps: int) -> Iterator[Masks]:
-    """Masks from the whole model down to the smallest, each keeping less than the one before.
-
-    At most `steps + 1` of them, evenly spaced along the order: for a target that has to be
-    measured, as a latency.
-
-    Raises:
-        ConfigError: fewer steps than one.
-    """
-    if steps < 1:
-        raise ConfigError(f"slim: steps is {steps}: at least 1")
-    total = len(queue.chunks)
-    for gone in sorted({ceil(total * step / steps) for step in range(steps + 1)}):
-        yield queue.masks(queue.chunks[:gone])
+def smallest(
+    traced: Trace, scores: Scores, measure: Measure = "macs", *, multiple: int = 8
+) -> float:
+    """The share of a model's size that remains with all removed that can be, 0..1."""
+    size, queue = Size(traced, measure), order(traced, scores, multiple=multiple)
+    return size.of(queue.counts(queue.chunks)) / size.whole
 
 
-def _put_back(gone: Sequence[Chunk], queue: Order, size: Size, limit: float) -> list[Chunk]:
+def _put_back(gone: Sequence[Chunk], queue: Order, size: Size, limit: int) -> list[Chunk]:
     """Put back what the target has room for; of a group, the chunk that went last comes first."""
     kept, removed, full = queue.counts(gone), [], set()
     for chunk in reversed(gone):

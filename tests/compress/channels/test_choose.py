@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import keras
 import numpy as np
 import pytest
@@ -10,10 +8,10 @@ from pipeline.compress.anatomy import anatomy
 from pipeline.compress.channels import (
     Size,
     by_weights,
-    candidates,
     choose,
     order,
     rebuild,
+    smallest,
     summary,
     trace,
 )
@@ -67,8 +65,9 @@ def test_the_rebuilt_model_has_the_size_that_was_promised(traced, scores, rankin
 
 def test_counts_go_to_the_next_multiple_and_small_groups_stay():
     traced = trace(plain(20, 8, 6, 17))
-    smallest = [*candidates(order(traced, by_weights(traced), multiple=8), 3)][-1]
-    left = {g.name: mask.sum() for g, mask in zip(traced.groups, smallest, strict=True)}
+    queue = order(traced, by_weights(traced), multiple=8)
+    kept = queue.counts(queue.chunks)
+    left = {g.name: count for g, count in zip(traced.groups, kept.tolist(), strict=True)}
     assert left == {"conv0": 8, "conv1": 8, "conv2": 6, "conv3": 8}
     first, *_ = order(traced, by_weights(traced), "uniform", 8).chunks
     assert (first.group, len(first.channels)) == (3, 1)  # of 17, one goes first: to 16
@@ -79,8 +78,9 @@ def test_channels_that_go_together_count_as_many():
     x = L.Conv2D(32, 3, groups=16)(L.Conv2D(32, 3)(images))
     model = keras.Model(images, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
     traced = trace(model)
-    masks = [*candidates(order(traced, by_weights(traced), multiple=8), 99)][1:]
-    assert [int(mask.sum()) for (mask,) in masks] == [12, 8, 4]  # of 16 pairs: 24, 16, 8 channels
+    queue = order(traced, by_weights(traced), multiple=8)
+    left = [queue.counts(queue.chunks[:gone]).tolist() for gone in (1, 2, 3)]
+    assert left == [[12], [8], [4]]  # of 16 pairs: 24, 16, 8 channels
 
 
 def test_the_least_important_go_first():
@@ -113,15 +113,14 @@ def test_cost_prefers_channels_that_save_more():
     np.testing.assert_array_equal(asked, by_time)
 
 
-def test_candidates_shrink_step_by_step(traced, scores):
+def test_nothing_is_smaller_than_the_smallest_and_that_can_be_chosen(traced, scores):
     size = Size(traced, "macs")
-    found = [*candidates(order(traced, scores, multiple=8), 6)]
-    sizes = [size.of_masks(masks) for masks in found]
-    assert sizes[0] == size.whole
-    assert sizes == sorted(set(sizes), reverse=True)
-    assert len(sizes) == 7
-    for larger, smaller in pairwise(found):
-        assert all((a | ~b).all() for a, b in zip(larger, smaller, strict=True))
+    share = smallest(traced, scores, multiple=8)
+    masks = choose(traced, scores, share, multiple=8)
+    assert size.of_masks(masks) == round(share * size.whole)
+    assert all(mask.sum() <= 8 for mask in masks)
+    with pytest.raises(ConfigError, match="out of reach"):
+        choose(traced, scores, share - 1e-6, multiple=8)
 
 
 def test_a_target_out_of_reach_says_how_far_it_got(traced, scores):

@@ -7,6 +7,7 @@ import pytest
 from models import MODELS
 from pipeline.compress.anatomy import anatomy
 from pipeline.compress.channels import Size, rebuild, trace
+from pipeline.fit.ensembles.members import VOTE, voting
 from tests.compress.channels.networks import SMALL, batch, outputs
 from tests.compress.channels.randomly import random_network
 from tests.compress.channels.silence import random_masks, shaken, silence
@@ -63,6 +64,13 @@ def test_the_ladder_is_whole():
 def test_every_network_of_the_ladder(name):
     keras.utils.set_random_seed(1)
     check(MODELS[name]((32, 32, 3), 10, **LADDER[name]), np.random.default_rng(1), 0.2)
+
+
+def test_networks_that_answer_as_one_and_all_keep_their_vote():
+    keras.utils.set_random_seed(1)
+    members = [MODELS["small_cnn"]((8, 8, 1), 10, width=16) for _ in range(2)]
+    slim = check(voting(members, np.array([0.3, 0.7])), np.random.default_rng(1), 0.2)
+    assert slim.get_layer(VOTE).kernel.shape == (2, 1)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 from keras import layers as L
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
-from keras.src.ops import math, nn
+from keras.src.ops import core, math, nn
 from keras.src.ops import numpy as arrays
 
 from pipeline.compress.channels.rules import kernels, scales, shapes
@@ -68,6 +68,7 @@ RULES: Mapping[type[Any], Rule] = {
     **dict.fromkeys((arrays.Maximum, arrays.Minimum), shapes.merged),
     **dict.fromkeys((arrays.Mean, arrays.Sum, arrays.Max, arrays.Min), shapes.reduced),
     **dict.fromkeys((arrays.Absolute, arrays.Negative, arrays.Square), shapes.passed),
+    **dict.fromkeys((core.ConvertToTensor, core.Cast), shapes.passed),
     **dict.fromkeys((arrays.Sqrt, arrays.Exp, arrays.Log, arrays.Tanh), shapes.passed),
     **dict.fromkeys((arrays.Reciprocal, math.Rsqrt, math.Erf), shapes.passed),
     **dict.fromkeys((nn.Relu, nn.Relu6, nn.LeakyRelu, nn.Elu, nn.Selu), shapes.passed),

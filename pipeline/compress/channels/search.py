@@ -1,0 +1,64 @@
+"""A target that has to be measured, as a latency: choices are made, looked at, and narrowed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.compress.channels.group import Masks
+from pipeline.errors import ConfigError
+
+LOOKS, STEPS = 2, 6  # looks of so many choices each, the second between two of the first
+# Of several choices, what each has of the whole model: a share of its time, or of its bytes.
+Look = Callable[[Sequence[Masks]], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A choice of channels, and the share it was seen to have."""
+
+    masks: Masks
+    share: float
+
+
+def largest_within(
+    target: float,
+    choose: Callable[[float], Masks],
+    smallest: float,
+    look: Look,
+    end: float | None = None,
+) -> Found:
+    """Find the largest choice that is seen to have no more than `target` of the whole model.
+
+    Choices lie evenly in size; between the first that is small enough and the one before it lie
+    those of the next look. The whole model is not looked at: it has 1 of itself.
+
+    Args:
+        target: the share that may stay, 0..1.
+        choose: makes a choice of a size, a share from `smallest` to 1 in whatever is close to what
+            is measured.
+        look: measures choices; called with several, so that it can do so in turns.
+        end: a lower share that is to be in reach as well, as of later rounds.
+
+    Raises:
+        ConfigError: not even the smallest choice is small enough; says how far it got.
+    """
+    low, high = smallest, 1.0
+    found: Found | None = None
+    for number in range(LOOKS):
+        sizes = np.linspace(high, low, STEPS + (1 if number == 0 else 2)).tolist()
+        sizes = sizes[1:] if number == 0 else sizes[1:-1]
+        tried = [choose(size) for size in sizes]
+        shares = look(tried)
+        if number == 0 and shares[-1] > (least := target if end is None else end):
+            raise ConfigError(
+                f"{least:.1%} is out of reach: with all removed that can be, {shares[-1]:.1%} "
+                "remains; raise the target, lower `multiple` or keep fewer layers"
+            )
+        for size, masks, share in zip(sizes, tried, shares, strict=True):
+            if share <= target:
+                found, low = Found(masks, share), size
+                break
+            high = size
+    assert found is not None  # the last of the first look is small enough
+    return found
