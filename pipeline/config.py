@@ -36,6 +36,7 @@ from pipeline.settings import (
     Report,
     Section,
     Seed,
+    Slim,
     Train,
     Transform,
 )
@@ -62,6 +63,7 @@ class Config(BaseModel):
     evaluate: Evaluate = Evaluate()
     ensemble: Ensemble = Ensemble()
     distill: Distill = Distill()
+    slim: Slim = Slim()
     prune: Prune = Prune()
     cluster: Cluster = Cluster()
     quantize: Quantize = Quantize()

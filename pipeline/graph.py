@@ -48,6 +48,7 @@ STAGES = (
     Stage("evaluate", needs=("ingest", "train"), begin=KERAS, per="run"),
     Stage("ensemble", needs=("ingest", "augment", "members"), begin=KERAS),
     Stage("distill", needs=("ingest", "augment", "build", "train", "candidate"), begin=KERAS),
+    Stage("slim", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("cluster", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
@@ -57,11 +58,14 @@ STAGES = (
     Stage("report", needs=("everything",), per="run"),
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
-TRANSFORMS = ("ensemble", "distill", "prune", "cluster")
-# After these words nothing would be left of what a transform made: its zeros, or its clusters.
-UNDONE_BY: Mapping[str, tuple[str, ...]] = {
-    "prune": ("ensemble", "distill"),
-    "cluster": ("ensemble", "distill", "prune"),
+TRANSFORMS = ("ensemble", "distill", "slim", "prune", "cluster")
+# After these words nothing would be left of what a transform made, its channels, zeros or clusters:
+# by what each of them does.
+FREELY = "trains every weight freely"
+UNDONE_BY: Mapping[str, Mapping[str, str]] = {
+    "slim": {"distill": "teaches the network of `build`"},
+    "prune": dict.fromkeys(("ensemble", "distill", "slim"), FREELY),
+    "cluster": dict.fromkeys(("ensemble", "distill", "slim", "prune"), FREELY),
 }
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8", "qat")
 FILES = ("quantize", "qat")  # stages that leave a deployed file: `qat` trains for it
@@ -139,10 +143,10 @@ class Variant:
         if len(set(stages)) < len(stages):
             raise ConfigError(f"variants: {self.name!r}: the same transform twice")
         for before, after in combinations(stages, 2):
-            if after in UNDONE_BY.get(before, ()):
+            if does := UNDONE_BY.get(before, {}).get(after):
                 raise ConfigError(
-                    f"variants: {self.name!r}: {after} trains every weight freely, which leaves "
-                    f"nothing of {before}; put {before} after {after}"
+                    f"variants: {self.name!r}: {after} {does}, which leaves nothing of {before}; "
+                    f"put {before} after {after}"
                 )
 
     def steps(self, replica: Replica, ensembles: Ensembles) -> Iterator[Step]:

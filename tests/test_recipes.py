@@ -35,7 +35,7 @@ def test_every_network_of_a_paper_has_a_rung_and_rungs_differ_in_network_and_rat
     for rung in RUNGS:
         recipe = Config.load(rung).recipe()
         assert recipe["build"]["model"] == recipe["name"] == rung.stem
-        for section in ("train", "distill", "prune", "cluster", "qat"):
+        for section in ("train", "distill", "slim", "prune", "cluster", "qat"):
             recipe[section].pop("learning_rate")
         kept.add(json.dumps(recipe | {"name": "", "build": recipe["build"]["preprocess"]}))
     assert len(kept) == 1

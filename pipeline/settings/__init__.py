@@ -33,6 +33,7 @@ from pipeline.settings.results import (
     Quantize,
     Report,
 )
+from pipeline.settings.slimming import Slim
 from pipeline.settings.training import (
     Build,
     Fit,
@@ -77,6 +78,7 @@ __all__ = [
     "Report",
     "Section",
     "Seed",
+    "Slim",
     "Train",
     "Transform",
     "Whole",
@@ -91,6 +93,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "evaluate": Evaluate,
     "ensemble": Ensemble,
     "distill": Distill,
+    "slim": Slim,
     "prune": Prune,
     "cluster": Cluster,
     "quantize": Quantize,

@@ -14,7 +14,7 @@ from pipeline.settings.problems import first_problem
 from pipeline.settings.training import Fit, Train
 
 # What a stage that trains takes from `train` where the recipe does not say.
-_TRAINING = frozenset(
+TRAINING = frozenset(
     {
         "batch",
         "optimizer",
@@ -34,6 +34,7 @@ class Transform(Section):
     """What a word of a variant's path does; with presets, so that several strengths compare."""
 
     rate_said: ClassVar[str] = "as `train.learning_rate`"
+    alternatives: ClassVar[frozenset[str]] = frozenset()  # of which a recipe says one
     presets: Mapping[str, Options] = Field(
         {}, description="one of these is laid over the section by its name in a variant, as in "
         "`prune.NAME+int8`"
@@ -46,7 +47,9 @@ class Transform(Section):
         section = type(self).__name__.lower()
         if name not in self.presets:
             raise ConfigError(f"{section}.{name}: no such preset: {nearest(name, self.presets)}")
-        said = self.model_dump(include=self.model_fields_set) | dict(self.presets[name])
+        over = dict(self.presets[name])
+        replaced = self.alternatives if self.alternatives & over.keys() else frozenset()
+        said = self.model_dump(include=self.model_fields_set - replaced) | over
         try:
             return type(self).model_validate(said)
         except ValidationError as error:
@@ -135,7 +138,7 @@ class Ensemble(Transform):
 class Distill(Transform, Fit):
     """The network of `build`, taught by the model that the variant's path has reached."""
 
-    inherited: ClassVar[frozenset[str]] = _TRAINING | {"epochs", "warmup_epochs"}
+    inherited: ClassVar[frozenset[str]] = TRAINING | {"epochs", "warmup_epochs"}
     start: Literal["build", "train"] = Field(
         "build", description="what the pupil begins as: the network as built, or as trained"
     )
@@ -194,7 +197,7 @@ def _pattern(said: Any) -> Any:
 class Prune(Taught):
     """Magnitude pruning while fine-tuning."""
 
-    inherited: ClassVar[frozenset[str]] = _TRAINING
+    inherited: ClassVar[frozenset[str]] = TRAINING
     epochs: Count = Field(6, description="times over the training pictures")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
     steps_per_execution: Literal[1] = Field(1, description="masks are made between steps")
@@ -247,7 +250,7 @@ class Prune(Taught):
 class Cluster(Taught):
     """Few different weights in each kernel, found by k-means, while fine-tuning."""
 
-    inherited: ClassVar[frozenset[str]] = _TRAINING
+    inherited: ClassVar[frozenset[str]] = TRAINING
     rate_said: ClassVar[str] = "`train.learning_rate` times `train.fine_tune_rate`"
     epochs: Count = Field(4, description="times over the training pictures")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
@@ -274,7 +277,7 @@ class Qat(Taught):
     """
 
     given = frozenset({"seed", "io", "calibration_images"})
-    inherited: ClassVar[frozenset[str]] = _TRAINING
+    inherited: ClassVar[frozenset[str]] = TRAINING
     rate_said: ClassVar[str] = "`train.learning_rate` times `rate_factor`"
     epochs: Count = Field(4, description="times over the training pictures")
     rate_factor: Positive = Field(

@@ -64,6 +64,18 @@ def resolved(made, step):
         ("prune={pattern: 2:4, layers: {a: 0.5}}", "of layers only 0, dense, .* not a: 0.5"),
         ("prune.begin=0.7", "prune: begin 0.7 is not before end 0.5"),
         ("prune.steps_per_execution=4", "prune.steps_per_execution: input should be 1"),
+        ("slim.macs=1.0", "slim.macs: input should be less than 1, not 1.0"),
+        ("slim.latency=0", "slim.latency: input should be greater than 0, not 0"),
+        ("slim={macs: 0.5, bytes: 0.5}", "slim: macs and bytes are both targets: give one of them"),
+        (
+            "slim.importance=size",
+            "slim.importance: input should be 'taylor', 'l1', 'l2' or 'scale'",
+        ),
+        ("slim.ranking=dice", "slim.ranking: input should be 'global', 'uniform' or 'cost'"),
+        ("slim.rounds=0", "slim.rounds: input should be greater than or equal to 1, not 0"),
+        ("slim.teacher=2.0", "slim.teacher: input should be less than or equal to 1, not 2.0"),
+        ("slim.mac=0.5", "slim.mac: unknown setting: did you mean 'macs'?"),
+        ("slim.optimizer=adm", "slim.optimizer: unknown optimizer 'adm'"),
         ("variants=[int9]", "variants: 'int9': 'int9' is no format"),
         ("variants=[prnue+int8]", "unknown transform 'prnue': did you mean 'prune'?"),
         ("variants=[prune]", "'prune' is no format; a variant ends with a format"),
@@ -130,6 +142,20 @@ def test_a_preset_is_laid_over_its_section():
     assert resolved(made, "prune(prune)").sparsity == 0.7
     hard = resolved(made, "prune(prune.hard)")
     assert (hard.sparsity, hard.epochs) == (0.9, 9)
+
+
+def test_a_slimming_has_one_target_and_a_presets_replaces_it():
+    half = resolved(config("variants=[slim+int8]"), "slim(slim)")
+    assert (half.target, half.macs, half.latency) == (("macs", 0.5), 0.5, None)
+    presets = {"fast": {"latency": 0.6}, "thin": {"rounds": 3}}
+    said = {"macs": 0.7, "learning_rate": 0.5, "presets": presets}
+    made = config("train.batch=17", slim=said, variants=["slim.fast+int8", "slim.thin+int8"])
+    fast, thin = (resolved(made, f"slim(slim.{name})") for name in presets)
+    assert (fast.target, fast.macs) == (("latency", 0.6), None)
+    assert (thin.target, thin.rounds) == (("macs", 0.7), 3)
+    assert (fast.batch, fast.learning_rate) == (17, 0.5)
+    again = Config.of(made.recipe())
+    assert resolved(again, "slim(slim.fast)") == fast
 
 
 def test_the_order_of_layers_to_prune_counts_and_is_written_down():

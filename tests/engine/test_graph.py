@@ -34,13 +34,26 @@ def test_a_path_reads_the_model_before_it():
 
 
 @pytest.mark.parametrize("start", ["fresh", "candidate"])
-@pytest.mark.parametrize(("before", "after"), [("prune", "ensemble"), ("prune", "distill")])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("prune", "ensemble"), ("prune", "distill"), ("prune", "slim"), ("cluster", "slim")],
+)
 def test_no_path_tunes_away_what_its_beginning_made(before, after, start):
     path = f"{before}.hard+{after}+int8"
     why = f"'{path}': {after} trains every weight freely, which leaves nothing of {before}; put"
     with pytest.raises(ConfigError, match=re.escape(why)):
         unfold([path], ensembles=lambda preset: Ensemble(start=start))
     unfold([f"{after}+{before}.hard+int8"], ensembles=lambda preset: Ensemble(start=start))
+
+
+def test_channels_are_taken_out_before_zeros_come_and_not_before_another_network():
+    with pytest.raises(ConfigError, match="distill teaches the network of `build`, which leaves"):
+        unfold(["slim+distill+int8"])
+    steps = {step.id: step for step in unfold(["distill+slim+prune+qat", "slim.half+cluster+int8"])}
+    assert steps["slim(distill+slim)"].inputs["candidate"] == "distill(distill)"
+    assert steps["prune(distill+slim+prune)"].inputs["candidate"] == "slim(distill+slim)"
+    assert steps["slim(slim.half)"].preset == "half"
+    assert set(steps["slim(slim.half)"].inputs) == {"ingest", "augment", "candidate"}
 
 
 def test_qat_is_an_ending_that_trains_for_its_file():

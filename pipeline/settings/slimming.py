@@ -1,0 +1,82 @@
+"""How whole channels are taken out of the trained network."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.choices import Count, NotNegative, Share
+from pipeline.settings.training import Fit, Train
+from pipeline.settings.transforms import TRAINING, Transform
+
+Target = Literal["macs", "latency", "bytes"]
+USUAL: tuple[Target, float] = ("macs", 0.5)  # where no target is said
+
+
+class Slim(Transform, Fit):
+    """Whole channels taken out, and what is left tuned.
+
+    One of `macs`, `latency` and `bytes` is the target; a preset that says one replaces the
+    section's.
+    """
+
+    inherited: ClassVar[frozenset[str]] = TRAINING
+    alternatives: ClassVar[frozenset[str]] = frozenset({"macs", "latency", "bytes"})
+    epochs: Count = Field(12, description="times over the training pictures, in each round")
+    warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
+    macs: Share | None = Field(
+        None, description="share of the multiply-accumulates that may stay; default: 0.5, where no "
+        "other target is said"
+    )  # fmt: skip
+    latency: Share | None = Field(
+        None, description="share of the latency of the int8 file that may stay: files of several "
+        "choices are made and timed in turns with that of the whole network"
+    )  # fmt: skip
+    bytes: Share | None = Field(
+        None, description="share of the bytes of the int8 file that may stay: files are made"
+    )
+    importance: Literal["taylor", "l1", "l2", "scale"] = Field(
+        "taylor", description="what a channel is worth: how much the loss would change without it, "
+        "by gradients; the L1 or L2 norm of all weights it touches; the factors of its batch "
+        "normalizations"
+    )  # fmt: skip
+    ranking: Literal["global", "uniform", "cost"] = Field(
+        "global", description="global: what is worth least goes, wherever it is; uniform: the same "
+        "share of every layer; cost: what is worth least for its multiply-accumulates"
+    )  # fmt: skip
+    rounds: Annotated[int, Field(strict=True, ge=1, le=20)] = Field(
+        1, description="times that channels are taken out and `epochs` follow; each round takes "
+        "the same share of what is left"
+    )  # fmt: skip
+    multiple: Count = Field(
+        8, description="channels of a layer stay multiples of it, as int8 kernels like them"
+    )
+    keep: tuple[str, ...] = Field(
+        (), description="patterns of names of layers whose channels all stay, as in `[stem*]`"
+    )
+    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        0.9, description="share that the model as it came has in the training targets, by what it "
+        "answers; the labels have the rest"
+    )  # fmt: skip
+    pictures: Count = Field(512, description="training pictures that `taylor` takes gradients on")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        said = [name for name in ("macs", "latency", "bytes") if getattr(self, name) is not None]
+        if len(said) > 1:
+            raise ValueError(f"{' and '.join(said)} are both targets: give one of them")
+        return self
+
+    @property
+    def target(self) -> tuple[Target, float]:
+        """What is to become smaller, and the share of it that may stay, 0..1."""
+        names: tuple[Target, ...] = ("macs", "latency", "bytes")
+        for name in names:
+            share: float | None = getattr(self, name)
+            if share is not None:
+                return name, share
+        return USUAL
+
+    def inherit(self, train: Train) -> Self:
+        """Fill what the recipe does not say, the target among it."""
+        name, share = self.target
+        return super().inherit(train).model_copy(update={name: share})

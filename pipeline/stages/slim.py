@@ -1,0 +1,228 @@
+"""Slim: take whole channels out of the network, in rounds, and tune what is left."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.compress import channels
+from pipeline.compress.channels import Found, Masks, Measure, Size, Trace
+from pipeline.compress.formats import FORMATS
+from pipeline.data.augmentation import augmenter
+from pipeline.data.batches import plain_batches, training_batches
+from pipeline.data.dataset import labelled_sample
+from pipeline.data.sources import Images, Labels
+from pipeline.errors import ConfigError
+from pipeline.fit import optimizers
+from pipeline.fit.checkpoints import Checkpoints, Generation
+from pipeline.fit.ensembles.answers import answers
+from pipeline.fit.files import load_model, save_model
+from pipeline.fit.history import write_history
+from pipeline.fit.loop import Fitted, Task, fit
+from pipeline.fit.losses import loss
+from pipeline.fit.normalization import settle
+from pipeline.fit.teaching import Teacher
+from pipeline.measure.latency import time_files
+from pipeline.measure.statistics import accuracy
+from pipeline.progress import say
+from pipeline.settings import CHECKPOINTS, Inputs, Metrics, Slim
+
+BATCH = 32  # pictures whose gradients are taken together
+CALIBRATED = 16  # pictures that set the ranges of files that are only weighed and timed
+WHOLE = "whole"  # the file that others are compared with
+
+
+def check(settings: Slim) -> None:
+    """Refuse what the optimizer does not take, before anything runs."""
+    optimizers.check(settings, keras, "slim")
+
+
+def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
+    """Write `model.keras`, `history.csv`, `slim.json` (what went, and what each round came to), and
+    `logs/`, of the last round.
+
+    What an earlier attempt left in `out` is gone on from: `checkpoints/`, which also hold what each
+    round has chosen, and `logs/`.
+
+    Raises:
+        ConfigError: a layer without a rule, a pattern of names that matches nothing, nothing that
+            can be removed, or a target that is out of reach; says how far it got.
+    """
+    model = load_model(inputs["candidate"] / "model.keras")
+    task = replace(Task.read(inputs), teacher=Teacher(model, settings.teacher))
+    sample = labelled_sample(inputs["ingest"], settings.pictures, settings.seed)
+    with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
+        whole = channels.trace(model, settings.keep)
+        slimming = _Slimming(settings, task, whole, sample, Path(folder))
+        rounds: list[_Round] = []
+        for number in range(1, settings.rounds + 1):
+            rounds.append(slimming.round(number, rounds[-1] if rounds else None, out))
+    made, fits = rounds[-1], [one.fitted for one in rounds]
+    save_model(made.model, out / "model.keras")
+    write_history(out, _joined([one.history for one in fits]))
+    facts = slimming.facts(rounds)
+    (out / "slim.json").write_text(json.dumps(facts, indent=1))
+    resumed = [one.resumed_from_epoch for one in fits if one.resumed_from_epoch is not None]
+    return {
+        "macs": facts["macs"][1],
+        "params": facts["params"][1],
+        "val_accuracy": made.tuned,
+        "resumed_from_epoch": sum(resumed) if resumed else None,
+    }
+
+
+@dataclass(frozen=True)
+class _Round:
+    """A slimmed and tuned model; `share` of what the target counts; accuracies on validation.
+
+    `settled` is before it was tuned, with statistics of normalization taken anew.
+    """
+
+    model: keras.Model
+    fitted: Fitted
+    share: float
+    settled: float
+    tuned: float
+
+
+@dataclass(frozen=True)
+class _Slimming:
+    """What all rounds have in common: settings, pictures, the model as it came, room for files."""
+
+    settings: Slim
+    task: Task
+    whole: Trace
+    sample: tuple[Images, Labels]
+    folder: Path
+
+    def round(self, number: int, before: _Round | None, out: Path) -> _Round:
+        """Take channels out of a model and tune what is left, or go on with having done so."""
+        settings, own = self.settings, out / CHECKPOINTS / f"round-{number}"
+        traced = channels.trace(before.model, settings.keep) if before else self.whole
+        had = before.share if before else 1.0
+        found = self._chosen(number, traced, had, Checkpoints(own / "channels"))
+        slim = channels.rebuild(traced, found.masks)
+        keras.utils.set_random_seed(settings.seed)  # a round is to depend on no other's draws
+        train, policy = self.task.train, augmenter(self.task.policy)
+        settle(slim, lambda: training_batches(train, settings.batch, settings.seed, policy))
+        settled = self.judged(slim)
+        # A round that is over is not redone: its checkpoints say so.
+        fitted = fit(slim, self.task, settings, out=out if number == settings.rounds else own)
+        tuned = self.judged(slim)
+        left = f"{found.share:.1%} of the {settings.target[0]}"
+        say(f"  round {number}: {left}, validation {settled:.2%}, tuned {tuned:.2%}")
+        return _Round(slim, fitted, found.share, settled, tuned)
+
+    def judged(self, model: keras.Model) -> float:
+        """Accuracy on validation."""
+        images, labels = self.task.validation
+        return accuracy(answers([model], (images, labels))[0], labels)
+
+    def facts(self, rounds: Sequence[_Round]) -> dict[str, Any]:
+        """What `slim.json` holds."""
+        settings, (measure, asked) = self.settings, self.settings.target
+        found = channels.summary(self.whole.model, rounds[-1].model)
+        each = [channels.summary(self.whole.model, one.model) for one in rounds]
+        return {
+            "target": measure,
+            "asked": asked,
+            "reached": rounds[-1].share,
+            "importance": settings.importance,
+            "ranking": settings.ranking,
+            "pictures": len(self.task.validation[1]),
+            "val_accuracy": self.judged(self.whole.model),
+            "macs": found.macs,
+            "params": found.params,
+            "layers": [one for one in found.facts()["layers"] if one["macs"][0]],
+            "rounds": [
+                {"macs": now.macs[1], "params": now.params[1], "share": one.share,
+                 "settled": one.settled, "tuned": one.tuned}
+                for now, one in zip(each, rounds, strict=True)
+            ],
+        }  # fmt: skip
+
+    def _chosen(self, number: int, traced: Trace, had: float, kept: Checkpoints) -> Found:
+        """What a round keeps, of a model that `had` so much; an earlier attempt's choice stands.
+
+        Or else what was tuned from that point on would not fit, where a choice was measured.
+        """
+        held = kept.newest()
+        if held is None:
+            wished = self.settings.target[1] ** (number / self.settings.rounds)
+            within = had <= wished  # the round before had to overshoot
+            found = Found(traced.whole(), had) if within else self._choose(traced, wished)
+            arrays = {str(place): mask for place, mask in enumerate(found.masks)}
+            held = Generation(number, 0, arrays, {"share": found.share})
+            kept.save(held)
+        masks = tuple(held.arrays[str(place)] for place in range(len(held.arrays)))
+        return Found(masks, float(held.state["share"]))
+
+    def _choose(self, traced: Trace, wished: float) -> Found:
+        """Choose the largest of what has no more than the share `wished` of the whole network."""
+        (measure, share), scores = self.settings.target, self._scores(traced)
+        ranking, multiple = self.settings.ranking, self.settings.multiple
+
+        def choose(part: float, of: Measure = "macs") -> Masks:
+            return channels.choose(traced, scores, part, of, ranking=ranking, multiple=multiple)
+
+        if measure == "macs":
+            size, whole = Size(traced, "macs"), Size(self.whole, "macs").whole
+            choose(share * whole / size.whole)  # nothing is tuned for what is out of reach
+            masks = choose(wished * whole / size.whole)
+            return Found(masks, size.of_masks(masks) / whole)
+        of: Measure = "bytes" if measure == "bytes" else "macs"  # what is close to it
+        try:
+            return channels.largest_within(
+                wished,
+                partial(choose, of=of),
+                channels.smallest(traced, scores, of, multiple=multiple),
+                lambda tried: self._measured(traced, tried),
+                share,
+            )
+        except ConfigError as error:
+            raise ConfigError(f"slim.{measure}: {error}") from error
+
+    def _scores(self, traced: Trace) -> channels.Importances:
+        """What each channel is worth."""
+        settings = self.settings
+        if settings.importance == "taylor":
+            classes = self.whole.model.output_shape[-1]
+            batches = plain_batches(self.sample, BATCH, classes=classes)
+            return channels.by_taylor(traced, batches, loss(settings, keras, self.task.several))
+        if settings.importance == "scale":
+            return channels.by_scale(traced)
+        return channels.by_weights(traced, {"l1": 1, "l2": 2}[settings.importance])
+
+    def _measured(self, traced: Trace, tried: Sequence[Masks]) -> list[float]:
+        """What the int8 file of each choice has of that of the whole network: bytes, or time.
+
+        Time is taken in turns, so what slows the machine slows all.
+        """
+        named = ((str(n), channels.rebuild(traced, masks)) for n, masks in enumerate(tried))
+        images, files = np.asarray(self.sample[0]), {}
+        for name, model in chain([(WHOLE, self.whole.model)], named):
+            files[name] = self.folder / f"{name}.tflite"
+            if name != WHOLE or not files[name].is_file():
+                files[name].write_bytes(FORMATS["int8"](model, images[:CALIBRATED], "uint8"))
+        if self.settings.target[0] == "bytes":
+            sizes = {name: path.stat().st_size for name, path in files.items()}
+            shares = {name: size / sizes[WHOLE] for name, size in sizes.items()}
+        else:
+            timed = time_files(files, images, reference=WHOLE)
+            shares = {name: one.ratio for name, one in timed.items()}
+        return [shares[name] for name in files if name != WHOLE]
+
+
+def _joined(histories: Sequence[Mapping[str, list[float]]]) -> dict[str, list[float]]:
+    """The curves of all rounds, one after the other, with the round of each epoch."""
+    names = histories[0]
+    joined = {name: [value for one in histories for value in one[name]] for name in names}
+    numbers = [float(n) for n, one in enumerate(histories, 1) for _ in one["loss"]]
+    return joined | ({"round": numbers} if len(histories) > 1 else {})
