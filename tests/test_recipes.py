@@ -54,6 +54,7 @@ def test_every_figure_of_a_run_stands_where_it_belongs(report):
     places = figures_by_place(Report.model_validate(report))
     assert [figure.file for figure in places.pop("more")] == []
     assert places.pop("replicas") == [], "there was one run"
+    assert places.pop("slimming") == [], "no channel was taken out"
     assert all(places.values())
 
 

@@ -11,6 +11,7 @@ from pipeline.show import (
     numbers,
     pruning,
     runs,
+    slimming,
     words,
 )
 from pipeline.show.findings import findings
@@ -39,6 +40,7 @@ def context(report: Report) -> dict[str, Any]:
         "in_full": in_full,
         "runs": runs,
         "together": ensembles,
+        "slimming": slimming,
         "pruning": pruning,
         "awares": aware,
         "classes": classes_by_weakness(report),

@@ -12,12 +12,14 @@ from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
 from pipeline.show.scatter import size_accuracy_latency
 from pipeline.show.sensitivity import sensitivity
+from pipeline.show.slimming_figure import channels
 from pipeline.show.spread import data_spread
 from pipeline.show.strip import accuracy_by_run
 
 __all__ = [
     "accuracy_by_run",
     "augmentation_preview",
+    "channels",
     "class_balance",
     "class_scores",
     "confusion_matrix",

@@ -28,6 +28,12 @@ FIGURES: Mapping[str, Known] = {
         "Accuracy by run",
         "The accuracy of each variant in each seed or fold, with mean and standard deviation.",
     ),
+    "channels": Known(
+        "slimming",
+        "Channels",
+        "Channels of each layer before and after slimming, and accuracy over the "
+        "multiply-accumulates that are left, round by round.",
+    ),
     "sensitivity": Known(
         "pruning",
         "Sensitivity",
@@ -82,7 +88,8 @@ def listed(repeated: bool, several: bool = False) -> list[Picture]:
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "sensitivity", "confusion_matrix" if several else "class_scores"}
+    others = {"contact_sheet", "channels", "sensitivity"}
+    others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
         Picture(
@@ -115,6 +122,16 @@ def scan(number: int, names: Sequence[str], several: bool) -> Picture:
     return Picture(
         file=f"sensitivity-{number}.png",
         title=f"{known.title}: {', '.join(names)}",
+        alt=measured_as(known.alt, several),
+    )
+
+
+def slimmed(number: int, name: str, several: bool) -> Picture:
+    """The channels, from 1, of what `name`, a part of a variant's path, has slimmed."""
+    known = FIGURES["channels"]
+    return Picture(
+        file=f"channels-{number}.png",
+        title=f"{known.title}: {name}",
         alt=measured_as(known.alt, several),
     )
 

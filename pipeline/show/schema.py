@@ -23,6 +23,7 @@ from pipeline.show.network import Layer, Side
 from pipeline.show.pruning import Rounds, Sensitivity
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
 from pipeline.show.replicas import Replica, Seeds
+from pipeline.show.slimming import Slimming
 from pipeline.show.variant import Latency, Ops, Variant
 
 __all__ = [
@@ -169,6 +170,7 @@ class Report(Record):
     replicas: tuple[Replica, ...] = ()
     ensembles: tuple[Ensemble, ...] = ()
     pupils: tuple[Pupil, ...] = ()
+    slimmings: tuple[Slimming, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
     rounds: tuple[Rounds, ...] = ()
     aware: tuple[Aware, ...] = ()
@@ -190,7 +192,8 @@ class Report(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        for name in ("replicas", "ensembles", "pupils", "sensitivities", "rounds", "aware"):
+        lists = ("replicas", "ensembles", "pupils", "slimmings", "sensitivities", "rounds", "aware")
+        for name in lists:
             if not found.get(name):
                 found.pop(name, None)
         return found

@@ -42,9 +42,12 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     if report.replicas:
         drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
-    for number, found in enumerate(report.sensitivities, 1):
-        drawn = figures.sensitivity(found, measure)
+    for number, scan in enumerate(report.sensitivities, 1):
+        drawn = figures.sensitivity(scan, measure)
         figures.save(drawn, out / "figures" / f"sensitivity-{number}.png")
+    for number, slimming in enumerate(report.slimmings, 1):
+        drawn = figures.channels(slimming, measure)
+        figures.save(drawn, out / "figures" / f"channels-{number}.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
@@ -72,6 +75,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     several = facts(inputs["ingest"]).get("multi_label", False)
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
     scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
+    slimmings = _left_by("slim", inputs, "slim.json")
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
@@ -81,6 +85,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(repeated=bool(replicas), several=several),
+                *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
                 *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),
             ],
@@ -88,6 +93,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "replicas": replicas,
             "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
             "pupils": _left_by("distill", inputs, "distillation.json"),
+            "slimmings": slimmings,
             "sensitivities": scans,
             "rounds": _left_by("prune", inputs, "rounds.json"),
             "aware": _left_by("qat", inputs, "aware.json"),

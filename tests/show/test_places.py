@@ -9,7 +9,7 @@ def test_every_figure_that_can_be_drawn_is_listed_with_its_place():
     drawn = set(figures.__all__) - {"save", "sheet_classes"} - of_several_labels
     assert set(places.FIGURES) == drawn
     listed = {picture.file for picture in places.listed(repeated=True)}
-    others = {"contact_sheet", "class_scores", "sensitivity"}
+    others = {"contact_sheet", "class_scores", "sensitivity", "channels"}
     assert listed == {f"{name}.png" for name in drawn - others}
     several = {picture.file for picture in places.listed(repeated=True, several=True)}
     assert several - listed == {"class_scores.png"}

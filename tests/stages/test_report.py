@@ -179,6 +179,25 @@ def test_a_scan_of_one_model_is_shown_once_and_rounds_by_name(inputs, tmp_path):
     assert all(f'id="figure-{file}"' in page for file in drawn)
 
 
+def test_what_was_slimmed_is_told_by_its_path_and_drawn(inputs, tmp_path):
+    one = {"macs": 5, "params": 50, "share": 0.5, "settled": 0.5, "tuned": 0.8}
+    layer = {"name": "conv", "kind": "Conv2D", "channels": [16, 8], "macs": [9, 4]}
+    layer |= {"params": [9, 4]}
+    facts = {"target": "macs", "asked": 0.5, "reached": 0.5, "importance": "taylor"}
+    facts |= {"ranking": "global", "pictures": 6, "val_accuracy": 0.9, "macs": [10, 5]}
+    facts |= {"params": [90, 50], "layers": [layer], "rounds": [one]}
+    pruned(inputs, tmp_path, "slim", "slim", slim=facts)
+    pruned(inputs, tmp_path, "distill+slim.thin", "slim", slim=facts)
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert [found["name"] for found in written["slimmings"]] == ["slim", "distill+slim.thin"]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for number in (1, 2):
+        assert (tmp_path / "out" / "figures" / f"channels-{number}.png").is_file()
+        assert f'id="figure-channels-{number}.png"' in page
+
+
 def test_kernels_of_a_file_are_listed_where_the_model_had_what_to_keep(inputs, tmp_path):
     kernel = {"name": "conv", "weights": 90, "values": 80, "zeros": 0, "stored_zeros": 1}
     kernel |= {"clusters": 70}
