@@ -39,3 +39,12 @@ def read_history(folder: Path) -> dict[str, list[float]]:
         rows = list(csv.DictReader(stream))
     names = [name for name in rows[0] if name != "epoch"]
     return {name: [float(row[name]) for row in rows] for name in names}
+
+
+def joined(
+    histories: Sequence[Mapping[str, Sequence[float]]], column: str
+) -> dict[str, list[float]]:
+    """The curves of several fits, one after the other; `column` numbers them from 1, if several."""
+    found = {name: [value for one in histories for value in one[name]] for name in histories[0]}
+    numbers = [float(n) for n, one in enumerate(histories, 1) for _ in one["loss"]]
+    return found | ({column: numbers} if len(histories) > 1 else {})

@@ -41,7 +41,8 @@ class Slim(Transform, Fit):
     )  # fmt: skip
     ranking: Literal["global", "uniform", "cost"] = Field(
         "global", description="global: what is worth least goes, wherever it is; uniform: the same "
-        "share of every layer; cost: what is worth least for its multiply-accumulates"
+        "share of every layer; cost: what is worth least for its multiply-accumulates; of a "
+        "latency for its time, which takes a file a layer"
     )  # fmt: skip
     rounds: Annotated[int, Field(strict=True, ge=1, le=20)] = Field(
         1, description="times that channels are taken out and `epochs` follow; each round takes "

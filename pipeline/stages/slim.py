@@ -2,9 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,18 @@ import keras
 import numpy as np
 
 from pipeline.compress import channels
-from pipeline.compress.channels import Found, Masks, Measure, Size, Trace
+from pipeline.compress.channels import Found, Masks, Trace
 from pipeline.compress.formats import FORMATS
 from pipeline.data.augmentation import augmenter
-from pipeline.data.batches import plain_batches, training_batches
+from pipeline.data.batches import training_batches
 from pipeline.data.dataset import labelled_sample
 from pipeline.data.sources import Images, Labels
-from pipeline.errors import ConfigError
 from pipeline.fit import optimizers
 from pipeline.fit.checkpoints import Checkpoints, Generation
 from pipeline.fit.ensembles.answers import answers
 from pipeline.fit.files import load_model, save_model
-from pipeline.fit.history import write_history
+from pipeline.fit.history import joined, write_history
 from pipeline.fit.loop import Fitted, Task, fit
-from pipeline.fit.losses import loss
 from pipeline.fit.normalization import settle
 from pipeline.fit.teaching import Teacher
 from pipeline.measure.latency import time_files
@@ -34,7 +31,6 @@ from pipeline.measure.statistics import accuracy
 from pipeline.progress import say
 from pipeline.settings import CHECKPOINTS, Inputs, Metrics, Slim
 
-BATCH = 32  # pictures whose gradients are taken together
 CALIBRATED = 16  # pictures that set the ranges of files that are only weighed and timed
 WHOLE = "whole"  # the file that others are compared with
 
@@ -66,7 +62,7 @@ def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
             rounds.append(slimming.round(number, rounds[-1] if rounds else None, out))
     made, fits = rounds[-1], [one.fitted for one in rounds]
     save_model(made.model, out / "model.keras")
-    write_history(out, _joined([one.history for one in fits]))
+    write_history(out, joined([one.history for one in fits], "round"))
     facts = slimming.facts(rounds)
     (out / "slim.json").write_text(json.dumps(facts, indent=1))
     resumed = [one.resumed_from_epoch for one in fits if one.resumed_from_epoch is not None]
@@ -101,6 +97,13 @@ class _Slimming:
     whole: Trace
     sample: tuple[Images, Labels]
     folder: Path
+
+    @property
+    def decision(self) -> channels.Decision:
+        """How a round chooses."""
+        return channels.Decision(
+            self.settings, self.whole, self.sample, self.task.several, self._measured
+        )
 
     def round(self, number: int, before: _Round | None, out: Path) -> _Round:
         """Take channels out of a model and tune what is left, or go on with having done so."""
@@ -157,48 +160,12 @@ class _Slimming:
         if held is None:
             wished = self.settings.target[1] ** (number / self.settings.rounds)
             within = had <= wished  # the round before had to overshoot
-            found = Found(traced.whole(), had) if within else self._choose(traced, wished)
+            found = Found(traced.whole(), had) if within else self.decision.within(traced, wished)
             arrays = {str(place): mask for place, mask in enumerate(found.masks)}
             held = Generation(number, 0, arrays, {"share": found.share})
             kept.save(held)
         masks = tuple(held.arrays[str(place)] for place in range(len(held.arrays)))
         return Found(masks, float(held.state["share"]))
-
-    def _choose(self, traced: Trace, wished: float) -> Found:
-        """Choose the largest of what has no more than the share `wished` of the whole network."""
-        (measure, share), scores = self.settings.target, self._scores(traced)
-        ranking, multiple = self.settings.ranking, self.settings.multiple
-
-        def choose(part: float, of: Measure = "macs") -> Masks:
-            return channels.choose(traced, scores, part, of, ranking=ranking, multiple=multiple)
-
-        if measure == "macs":
-            size, whole = Size(traced, "macs"), Size(self.whole, "macs").whole
-            choose(share * whole / size.whole)  # nothing is tuned for what is out of reach
-            masks = choose(wished * whole / size.whole)
-            return Found(masks, size.of_masks(masks) / whole)
-        of: Measure = "bytes" if measure == "bytes" else "macs"  # what is close to it
-        try:
-            return channels.largest_within(
-                wished,
-                partial(choose, of=of),
-                channels.smallest(traced, scores, of, multiple=multiple),
-                lambda tried: self._measured(traced, tried),
-                share,
-            )
-        except ConfigError as error:
-            raise ConfigError(f"slim.{measure}: {error}") from error
-
-    def _scores(self, traced: Trace) -> channels.Importances:
-        """What each channel is worth."""
-        settings = self.settings
-        if settings.importance == "taylor":
-            classes = self.whole.model.output_shape[-1]
-            batches = plain_batches(self.sample, BATCH, classes=classes)
-            return channels.by_taylor(traced, batches, loss(settings, keras, self.task.several))
-        if settings.importance == "scale":
-            return channels.by_scale(traced)
-        return channels.by_weights(traced, {"l1": 1, "l2": 2}[settings.importance])
 
     def _measured(self, traced: Trace, tried: Sequence[Masks]) -> list[float]:
         """What the int8 file of each choice has of that of the whole network: bytes, or time.
@@ -218,11 +185,3 @@ class _Slimming:
             timed = time_files(files, images, reference=WHOLE)
             shares = {name: one.ratio for name, one in timed.items()}
         return [shares[name] for name in files if name != WHOLE]
-
-
-def _joined(histories: Sequence[Mapping[str, list[float]]]) -> dict[str, list[float]]:
-    """The curves of all rounds, one after the other, with the round of each epoch."""
-    names = histories[0]
-    joined = {name: [value for one in histories for value in one[name]] for name in names}
-    numbers = [float(n) for n, one in enumerate(histories, 1) for _ in one["loss"]]
-    return joined | ({"round": numbers} if len(histories) > 1 else {})

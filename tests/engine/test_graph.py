@@ -54,6 +54,10 @@ def test_channels_are_taken_out_before_zeros_come_and_not_before_another_network
     assert steps["prune(distill+slim+prune)"].inputs["candidate"] == "slim(distill+slim)"
     assert steps["slim(slim.half)"].preset == "half"
     assert set(steps["slim(slim.half)"].inputs) == {"ingest", "augment", "candidate"}
+    with pytest.raises(ConfigError, match="ensemble begins anew, which leaves slim without"):
+        unfold(["slim+ensemble+int8"])
+    of_narrow = unfold(["slim+ensemble+int8"], ensembles=lambda _: Ensemble(start="candidate"))
+    assert "slim(slim)" in {step.inputs.get("build") for step in of_narrow}
 
 
 def test_qat_is_an_ending_that_trains_for_its_file():

@@ -180,8 +180,10 @@ def test_a_training_cut_off_goes_on_where_it_was_and_its_file_is_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["distill", "prune"])
-def test_a_pupil_or_a_pruning_cut_off_goes_on_and_its_file_is_the_same(stage, copied, tmp_path):
+@pytest.mark.parametrize("stage", ["distill", "slim", "prune"])
+def test_a_pupil_or_a_smaller_network_cut_off_goes_on_and_its_file_is_the_same(
+    stage, copied, tmp_path
+):
     words = (*SMALL, f"variants=[{stage}+int8]", f"{stage}.epochs=30")
     until = ("--until", stage)
     run = start(*words, *until, artifacts=copied)

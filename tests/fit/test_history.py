@@ -1,6 +1,6 @@
 import math
 
-from pipeline.fit.history import best_epoch, read_history, write_history
+from pipeline.fit.history import best_epoch, joined, read_history, write_history
 
 
 def test_curves_come_back_bit_for_bit(tmp_path):
@@ -24,3 +24,9 @@ def test_the_best_epoch_is_the_one_whose_weights_are_kept():
     assert best_epoch(history) == 3
     assert best_epoch({"val_accuracy": [0.9, 0.9], "val_loss": [float("nan"), 2.0]}) == 2
     assert best_epoch({"val_accuracy": [0.9, 0.9], "val_loss": [0.2, 0.2]}) == 1
+
+
+def test_curves_of_several_fits_are_numbered_and_those_of_one_are_not():
+    one, two = {"loss": [2.0, 1.0]}, {"loss": [0.5]}
+    assert joined([one], "round") == one
+    assert joined([one, two], "round") == {"loss": [2.0, 1.0, 0.5], "round": [1.0, 1.0, 2.0]}

@@ -5,8 +5,9 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.compress import channels
 from pipeline.compress.anatomy import anatomy
-from pipeline.compress.channels import search
+from pipeline.compress.channels import decide, search
 from pipeline.data.dataset import validation_split
 from pipeline.errors import ConfigError
 from pipeline.fit.files import load_model
@@ -54,9 +55,9 @@ def test_half_of_the_multiply_accumulates_stay_and_it_reads_digits(made, chain):
     assert found["params"] == [before.count_params(), after.count_params()]
     assert found["reached"] == found["macs"][1] / found["macs"][0]
     for layer in found["layers"]:
-        channels = after.get_layer(layer["name"]).output.shape[-1]
-        assert layer["channels"] == [before.get_layer(layer["name"]).output.shape[-1], channels]
-        assert channels % 2 == 0
+        given = after.get_layer(layer["name"]).output.shape[-1]
+        assert layer["channels"] == [before.get_layer(layer["name"]).output.shape[-1], given]
+        assert given % 2 == 0
     assert found["layers"][-1]["channels"] == [10, 10]
     split = validation_split(chain["ingest"])
     assert found["val_accuracy"] == pytest.approx(accuracy(before, split), abs=1e-6)
@@ -112,7 +113,7 @@ def test_cut_off_in_the_second_round_it_comes_to_the_same_bytes(
         do(slim, words, inputs, tmp_path)
     assert epochs == [0, 1, 0, 1], "the second round has begun"
     epochs.clear()
-    monkeypatch.setattr(slim._Slimming, "_choose", None)  # what was chosen is not chosen again
+    monkeypatch.setattr(channels.Decision, "within", None)  # what was chosen is not chosen again
     again = do(slim, words, inputs, tmp_path)
     assert epochs == [1], "no epoch that was over is redone"
     assert again["resumed_from_epoch"] == 2 + 1
@@ -172,6 +173,23 @@ def test_a_latency_is_measured_on_files_beside_that_of_the_whole(
     assert all(own < whole for look in clock for name, own in look.items() if name != "whole")
 
 
+def test_of_a_latency_what_takes_most_time_for_its_worth_goes_first(
+    clock, said, do, inputs, tmp_path, monkeypatch
+):
+    asked = []
+    choose = decide.choose
+    monkeypatch.setattr(
+        decide, "choose", lambda *given, **how: asked.append(how) or choose(*given, **how)
+    )
+    monkeypatch.setattr(slim, "fit", lambda *_, **__: {}["enough"])
+    with pytest.raises(KeyError, match="enough"):
+        do(slim, said(latency=0.8, ranking="cost"), inputs, tmp_path)
+    traced = channels.trace(load_model(inputs["candidate"] / "model.keras"))
+    assert len(clock) == 1 + 2, "once without each group, and the two looks"
+    assert len(clock[0]) == 2 + len(traced.groups)
+    assert all(how["ranking"] == "cost" and how["costs"] is not None for how in asked)
+
+
 def test_a_latency_that_nothing_reaches_says_how_far_it_got(clock, said, do, inputs, tmp_path):
     message = r"slim.latency: 40.0% is out of reach: with all removed that can be, 5\d.\d% remains"
     with pytest.raises(ConfigError, match=message):
@@ -215,9 +233,9 @@ def test_what_a_channel_is_worth_can_be_told_in_four_ways(
     importance, said, do, inputs, tmp_path, monkeypatch
 ):
     masks = []
-    rebuild = slim.channels.rebuild
+    rebuild = channels.rebuild
     monkeypatch.setattr(
-        slim.channels, "rebuild", lambda *given: masks.append(given[1]) or rebuild(*given)
+        channels, "rebuild", lambda *given: masks.append(given[1]) or rebuild(*given)
     )
     monkeypatch.setattr(slim, "fit", lambda *_, **__: {}["enough"])
     with pytest.raises(KeyError, match="enough"):

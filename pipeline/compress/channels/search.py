@@ -45,20 +45,33 @@ def largest_within(
     """
     low, high = smallest, 1.0
     found: Found | None = None
+    seen: set[bytes] = set()
     for number in range(LOOKS):
         sizes = np.linspace(high, low, STEPS + (1 if number == 0 else 2)).tolist()
-        sizes = sizes[1:] if number == 0 else sizes[1:-1]
-        tried = [choose(size) for size in sizes]
-        shares = look(tried)
+        tried = _new(
+            [(size, choose(size)) for size in sizes[1 : None if number == 0 else -1]], seen
+        )
+        shares = look([masks for _, masks in tried]) if tried else ()
         if number == 0 and shares[-1] > (least := target if end is None else end):
             raise ConfigError(
                 f"{least:.1%} is out of reach: with all removed that can be, {shares[-1]:.1%} "
                 "remains; raise the target, lower `multiple` or keep fewer layers"
             )
-        for size, masks, share in zip(sizes, tried, shares, strict=True):
+        for (size, masks), share in zip(tried, shares, strict=True):
             if share <= target:
                 found, low = Found(masks, share), size
                 break
             high = size
     assert found is not None  # the last of the first look is small enough
+    return found
+
+
+def _new(tried: Sequence[tuple[float, Masks]], seen: set[bytes]) -> list[tuple[float, Masks]]:
+    """Those with a choice that was not seen yet: of few channels, several sizes come to one."""
+    found = []
+    for size, masks in tried:
+        key = b"".join(mask.tobytes() for mask in masks)
+        if key not in seen:
+            seen.add(key)
+            found.append((size, masks))
     return found

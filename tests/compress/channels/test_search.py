@@ -52,3 +52,11 @@ def test_what_nothing_reaches_says_how_far_it_got(target, end):
     message = "25.0% is out of reach: with all removed that can be, 28.0% remains"
     with pytest.raises(ConfigError, match=message):
         largest_within(target, choose, 0.1, looking(lambda size: 0.2 + 0.8 * size, []), end)
+
+
+def test_a_choice_that_several_sizes_come_to_is_looked_at_once():
+    seen = []
+    look = looking(lambda size: size, seen)
+    found = largest_within(0.6, lambda size: choose(0.5 if size < 0.8 else 0.9), 0.1, look)
+    assert seen == [[0.9, 0.5]]
+    assert found.share == 0.5
