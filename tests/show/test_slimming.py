@@ -68,7 +68,9 @@ def test_what_was_asked_and_what_came_of_it_is_said_with_its_figures():
     first, second = told(found())
     assert first.startswith("Asked for 50 % of the multiply-accumulates, it came to 48.5 % in 2 ro")
     assert "480 of 1.00 k multiply-accumulates and 50 of 100 parameters stay" in first
-    assert "accuracy is 96.54 % (+1.46 pp against the whole network), and was 76.54 %" in second
+    assert "accuracy is 96.54 %, 1.46 points below the whole network, and was 76.54 %" in second
+    assert "96.54 %, level with the whole network" in told(found(val_accuracy=0.9654))[1]
+    assert "96.54 %, 0.54 points above the whole network" in told(found(val_accuracy=0.96))[1]
     assert "the int8 file's latency" in told(found(target="latency"))[0]
 
 

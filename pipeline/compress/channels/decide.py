@@ -76,7 +76,8 @@ class Decision:
             case "taylor":
                 classes = self.whole.model.output_shape[-1]
                 batches = plain_batches(self.sample, BATCH, classes=classes)
-                return by_taylor(traced, batches, loss(self.settings, keras, self.several))
+                judge = loss(self.settings, keras, self.several)
+                return by_taylor(traced, batches, judge, even=self.settings.ranking != "cost")
             case "scale":
                 return by_scale(traced)
             case "l1":

@@ -12,7 +12,7 @@ from pipeline.compress.channels.group import Group, Slice
 from pipeline.compress.channels.trace import Trace
 from pipeline.errors import ConfigError
 
-Importances = tuple[NDArray[np.float64], ...]  # for each group, `(channels,)`, about 1 on average
+Importances = tuple[NDArray[np.float64], ...]  # for each group, `(channels,)`
 
 
 def by_weights(traced: Trace, norm: int = 2) -> Importances:
@@ -65,14 +65,19 @@ def by_scale(traced: Trace) -> Importances:
 
 
 def by_taylor(
-    traced: Trace, batches: Iterable[tuple[Any, Any]], loss: Callable[[Any, Any], Any] | str
+    traced: Trace,
+    batches: Iterable[tuple[Any, Any]],
+    loss: Callable[[Any, Any], Any] | str,
+    *,
+    even: bool = True,
 ) -> Importances:
     """Score channels by how much the loss would change without them, to first order.
 
     Of `batches` of images and targets, `loss(targets, outputs)` is a function or a name Keras
     knows. For each weight a channel touches it is |sum of gradient times weight| over the channel,
     a mean over batches; a channel's score adds up its kernels and factors. Dropout is off, and
-    batch normalization uses what it has learned.
+    batch normalization uses what it has learned. Losses compare between groups, unlike norms: if
+    not `even`, they are left as they are, to be set against a price.
 
     Source: Molchanov, Mallya, Tyree, Frosio, Kautz, "Importance estimation for neural network
     pruning", 2019, eq. 8, with absolute values in place of squares. The sum over what reads a
@@ -96,12 +101,13 @@ def by_taylor(
     if not all(np.isfinite(scores).all() for scores in found):
         raise ConfigError("slim: a gradient is not finite: the loss does not fit the model")
     by_slice = dict(zip(map(id, slices), found, strict=True))
-    return _even(
-        traced,
-        lambda group: (
+
+    def score(group: Group) -> NDArray[np.float64]:
+        return (
             sum((by_slice[id(one)] for one in _learned(group)), np.zeros(group.channels)) / number
-        ),
-    )
+        )
+
+    return _even(traced, score) if even else tuple(map(score, traced.groups))
 
 
 def _products(

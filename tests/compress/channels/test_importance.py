@@ -48,7 +48,9 @@ def test_gradients_tell_what_the_loss_would_lose(model, digits):
     model.get_layer("dense").trainable = False  # frozen weights count as others do
     images, labels = digits[0][:64] / 255, digits[1][:64]
     loss = keras.losses.SparseCategoricalCrossentropy()
-    _, second = by_taylor(trace(model), [(images, labels)], loss)
+    traced = trace(model)
+    _, second = by_taylor(traced, [(images, labels)], loss)
+    _, losses = by_taylor(traced, [(images, labels)], loss, even=False)
     kernels = [model.get_layer("second").kernel, model.get_layer("dense").kernel]
     expected = np.zeros(5)
     for kernel, axis in zip(kernels, (3, 0), strict=True):
@@ -63,6 +65,8 @@ def test_gradients_tell_what_the_loss_would_lose(model, digits):
             kernel.assign(whole)
             expected[channel] += abs(values[0] - values[1]) / 0.02
     np.testing.assert_allclose(second, expected / expected.mean(), rtol=0.02, atol=0.01)
+    np.testing.assert_allclose(losses / losses.mean(), second, rtol=1e-5)
+    np.testing.assert_allclose(losses, expected, rtol=0.02, atol=0.01 * expected.mean())
 
 
 def test_gradients_average_over_batches_of_any_size(model, digits):
