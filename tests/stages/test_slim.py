@@ -122,18 +122,12 @@ def test_cut_off_in_the_second_round_it_comes_to_the_same_bytes(
         assert (tmp_path / name).read_bytes() == (made[1] / name).read_bytes()
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """Few files in a look, so that it is quick."""
-    monkeypatch.setattr(search, "STEPS", 3)
-
-
-@pytest.mark.usefixtures("few")
-def test_bytes_are_those_of_the_int8_file(said, do, inputs, chain, settings, tmp_path):
+def test_bytes_are_those_of_the_int8_file(said, do, inputs, chain, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "STEPS", 2)  # so that it is quick
     do(slim, said(bytes=0.75), inputs, tmp_path / "slim")
     found = story(tmp_path / "slim")
     assert (found["target"], found["asked"]) == ("bytes", 0.75)
-    assert 0.6 < found["reached"] <= 0.75
+    assert 0.5 < found["reached"] <= 0.75
     file = settings("quantize(slim+int8)", slim=QUICK, variants=VARIANTS)
     roles = {"ingest": chain["ingest"], "candidate": tmp_path / "slim"}
     do(quantize, file, roles, tmp_path / "int8")
@@ -142,12 +136,15 @@ def test_bytes_are_those_of_the_int8_file(said, do, inputs, chain, settings, tmp
 
 
 @pytest.fixture
-def clock(monkeypatch, few):
-    """Time files by their multiply-accumulates, with half of the time for what stays the same."""
+def clock(monkeypatch):
+    """Files that hold multiply-accumulates alone, and a clock that reads those.
+
+    Half of the time is for what stays the same. What each look found, by the files' names.
+    """
     looks = []
 
     def timed(files, images, *, reference):
-        macs = {name: inspect(path).macs for name, path in files.items()}
+        macs = {name: int(path.read_text()) for name, path in files.items()}
         looks.append(macs)
         ratios = {name: 0.5 + 0.5 * own / macs[reference] for name, own in macs.items()}
         return {
@@ -156,19 +153,17 @@ def clock(monkeypatch, few):
         }
 
     monkeypatch.setattr(slim, "time_files", timed)
+    monkeypatch.setitem(slim.FORMATS, "int8", lambda model, *_: b"%d" % anatomy(model).macs)
     return looks
 
 
-def test_a_latency_is_measured_on_files_beside_that_of_the_whole(
-    clock, said, do, inputs, tmp_path, chain
-):
+def test_a_latency_is_measured_on_files_beside_that_of_the_whole(clock, said, do, inputs, tmp_path):
     do(slim, said(latency=0.8), inputs, tmp_path)
     found = story(tmp_path)
-    left = found["macs"][1] / found["macs"][0]
-    assert found["reached"] == pytest.approx(0.5 + 0.5 * left, abs=0.01)
-    assert 0.7 < found["reached"] <= 0.8
+    whole, left = found["macs"]
+    assert found["reached"] == pytest.approx(0.5 + 0.5 * left / whole)
+    assert 0.75 < found["reached"] <= 0.8
     assert len(clock) == 2
-    whole = inspect(chain["int8"] / "model.tflite").macs
     assert all(look["whole"] == whole for look in clock)
     assert all(own < whole for look in clock for name, own in look.items() if name != "whole")
 
@@ -185,7 +180,7 @@ def test_of_a_latency_what_takes_most_time_for_its_worth_goes_first(
     with pytest.raises(KeyError, match="enough"):
         do(slim, said(latency=0.8, ranking="cost"), inputs, tmp_path)
     traced = channels.trace(load_model(inputs["candidate"] / "model.keras"))
-    assert len(clock) == 1 + 2, "once without each group, and the two looks"
+    assert len(clock) > 1, "once without each group, and then choices"
     assert len(clock[0]) == 2 + len(traced.groups)
     assert all(how["ranking"] == "cost" and how["costs"] is not None for how in asked)
 
