@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from pipeline.fit.files import load_model, save_model
 from pipeline.fit.history import joined, write_history
 from pipeline.fit.loop import Fitted, Task, fit
 from pipeline.fit.normalization import settle
-from pipeline.fit.teaching import Teacher
 from pipeline.measure.latency import time_files
 from pipeline.measure.statistics import accuracy
 from pipeline.progress import say
@@ -52,7 +51,7 @@ def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
             can be removed, or a target that is out of reach; says how far it got.
     """
     model = load_model(inputs["candidate"] / "model.keras")
-    task = replace(Task.read(inputs), teacher=Teacher(model, settings.teacher))
+    task = Task.read(inputs, settings.teacher)
     sample = labelled_sample(inputs["ingest"], settings.pictures, settings.seed)
     with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
         whole = channels.trace(model, settings.keep)
