@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.choices import Count, NotNegative, Share
-from pipeline.settings.training import Fit, Train
-from pipeline.settings.transforms import TRAINING, Transform
+from pipeline.settings.training import Train
+from pipeline.settings.transforms import TRAINING, Taught, Teaching
 
 Target = Literal["macs", "latency", "bytes"]
 USUAL: tuple[Target, float] = ("macs", 0.5)  # where no target is said
 
 
-class Slim(Transform, Fit):
+class Slim(Taught):
     """Whole channels taken out, and what is left tuned.
 
     One of `macs`, `latency` and `bytes` is the target; a preset that says one replaces the
@@ -54,10 +54,7 @@ class Slim(Transform, Fit):
     keep: tuple[str, ...] = Field(
         (), description="patterns of names of layers whose channels all stay, as in `[stem*]`"
     )
-    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
-        0.9, description="share that the model as it came has in the training targets, by what it "
-        "answers; the labels have the rest"
-    )  # fmt: skip
+    teacher: Teaching = 0.9
     pictures: Count = Field(512, description="training pictures that `taylor` takes gradients on")
 
     @model_validator(mode="after")

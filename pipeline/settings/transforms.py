@@ -172,13 +172,19 @@ Clusters = Annotated[int, Field(strict=True, ge=2, le=256)]
 LayerClusters = Annotated[Mapping[str, Clusters], BeforeValidator(_joined), _IN_ORDER]
 
 
+Teaching = Annotated[
+    float,
+    Field(
+        strict=True, ge=0, le=1, description="share that the model as it came has in the training "
+        "targets, by what it answers; the labels have the rest"
+    ),
+]  # fmt: skip
+
+
 class Taught(Transform, Fit):
     """A tuning in which the model that the variant's path has reached may be the teacher."""
 
-    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
-        0.0, description="share that the model as it came has in the training targets, by what it "
-        "answers; the labels have the rest"
-    )  # fmt: skip
+    teacher: Teaching = 0.0
 
 
 def _pattern(said: Any) -> Any:

@@ -130,8 +130,8 @@ class _Slimming:
     def facts(self, rounds: Sequence[_Round]) -> dict[str, Any]:
         """What `slim.json` holds."""
         settings, (measure, asked) = self.settings, self.settings.target
-        found = channels.summary(self.whole.model, rounds[-1].model)
         each = [channels.summary(self.whole.model, one.model) for one in rounds]
+        found = each[-1]
         return {
             "target": measure,
             "asked": asked,

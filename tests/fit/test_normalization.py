@@ -3,15 +3,7 @@ import numpy as np
 import pytest
 
 from pipeline.fit.normalization import settle
-
-
-def network(seed=0):
-    keras.utils.set_random_seed(seed)
-    images = keras.Input((8, 8, 1))
-    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
-    x = keras.layers.BatchNormalization()(keras.layers.Dense(12)(x))
-    x = keras.layers.Dropout(0.2)(keras.layers.ReLU()(x))
-    return keras.Model(images, keras.layers.Dense(10, activation="softmax")(x))
+from tests.fit.ensembles.test_soup import network
 
 
 def test_statistics_are_the_mean_over_batches_and_momentum_is_as_before(digits):
