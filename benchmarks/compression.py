@@ -5,11 +5,14 @@
     python benchmarks/compression.py --seeds 0 --variants qat,prune+qat
 
 The variants of `configs/fashion_mnist_100k.yaml`, made by the stages of a run from three trained
-networks, and read on the 10,000 test pictures. Writes `compression.md` beside this file.
+networks, and read on the 10,000 test pictures. What is measured is kept in `compression.json`
+beside this file, under its seed, variant and settings, so that seeds may be run on different days;
+`compression.md` is written once every seed has every variant of the recipe as it stands.
 """
 
 import argparse
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -37,10 +40,12 @@ from pipeline.settings import Section  # noqa: E402
 from pipeline.show.numbers import size  # noqa: E402
 
 HERE = ROOT / "benchmarks"
+RECORD = HERE / "compression.json"
 RECIPE = ROOT / "configs" / "fashion_mnist_100k.yaml"
 SEEDS = (0, 1, 2)
 TRUNK = ("ingest", "augment")
 Facts = dict[str, float]
+Record = dict[str, dict[str, dict[str, Facts]]]
 
 
 def make(step: Step, section: Section, folders: Mapping[str, Path], out: Path) -> float:
@@ -71,10 +76,10 @@ def measure(path: Path, ingest: Path) -> Facts:
     }
 
 
-def one_seed(seed: int, words: Sequence[str], work: Path) -> dict[str, Facts]:
+def one_seed(config: Config, work: Path) -> dict[str, Facts]:
     """Make every variant of one network, and measure its file."""
-    config = Config.load(RECIPE, [f"seed={seed}", *words])
-    trunk = Config.load(RECIPE, words)  # replicas of a run share the first one's pictures
+    seed = config.seed
+    trunk = config.model_copy(update={"seed": 0})  # replicas share the first one's pictures
     made = run(trunk, artifacts=work, until="augment", quiet=True)
     folders = {name: made.entries[name].folder for name in TRUNK}
     folders["train"] = work / f"seed{seed}"
@@ -94,6 +99,45 @@ def one_seed(seed: int, words: Sequence[str], work: Path) -> dict[str, Facts]:
             found[step.path] = facts | {"seconds": seconds[step.id]}
             print(f"  seed {seed}: {step.path}: {found[step.path]}", flush=True)
     return found
+
+
+def signatures(config: Config) -> dict[str, str]:
+    """A digest of all the settings on the way to each variant's file."""
+    said: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for step, section in config.resolve().values():
+        before = said.get(step.inputs.get("candidate", ""), "")
+        said[step.id] = f"{before}{step.stage} {section.model_dump_json()}\n"
+        if step.path and step.is_file:
+            found[step.path] = hashlib.sha256(said[step.id].encode()).hexdigest()[:12]
+    return found
+
+
+def recall() -> Record:
+    """What was measured so far and is kept: facts by seed, variant and settings."""
+    return json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+
+
+def keep(config: Config, found: dict[str, Facts]) -> None:
+    """Put what one seed measured into the record; other settings of a variant go."""
+    record = recall()
+    signed = signatures(config)
+    fresh = {path: {signed[path]: facts} for path, facts in found.items()}
+    record[str(config.seed)] = record.get(str(config.seed), {}) | fresh
+    RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def complete() -> list[dict[str, Facts]] | None:
+    """Facts of all variants of the recipe as it stands, by seed; None while one is missing."""
+    record = recall()
+    results = []
+    for seed in SEEDS:
+        kept = record.get(str(seed), {})
+        signed = signatures(Config.load(RECIPE, [f"seed={seed}"]))
+        if any(digest not in kept.get(path, {}) for path, digest in signed.items()):
+            return None
+        results.append({path: kept[path][digest] for path, digest in signed.items()})
+    return results
 
 
 def table(results: Sequence[dict[str, Facts]]) -> str:
@@ -151,11 +195,14 @@ def main() -> None:
     words = list(given.settings)
     if given.variants:
         words.append(f"variants=[{given.variants}]")
-    results = [one_seed(int(seed), words, given.work) for seed in given.seeds.split(",")]
-    text = table(results)
-    print(text)
-    if not words and len(results) == len(SEEDS):
-        (HERE / "compression.md").write_text(text, encoding="utf-8")
+    results = []
+    for seed in given.seeds.split(","):
+        config = Config.load(RECIPE, [f"seed={seed}", *words])
+        results.append(one_seed(config, given.work))
+        keep(config, results[-1])
+    print(table(results))
+    if everything := complete():
+        (HERE / "compression.md").write_text(table(everything), encoding="utf-8")
 
 
 if __name__ == "__main__":
