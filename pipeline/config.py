@@ -8,13 +8,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models import MODELS, is_pretrained, preprocessing
+from pipeline import checks
 from pipeline import recipe as recipes
-from pipeline.choices import split
-from pipeline.data import AUGMENTATIONS, DATASETS, POLICIES
+from pipeline.data import DATASETS, POLICIES
 from pipeline.errors import ConfigError
-from pipeline.fit import OPTIMIZERS
 from pipeline.graph import TRANSFORMS, Step, Variant, unfold
-from pipeline.lazy import nearest
 from pipeline.options import check_options
 from pipeline.settings import (
     REFERENCE,
@@ -96,7 +94,7 @@ class Config(BaseModel):
         }
         try:
             config = cls.model_validate(settings)
-            config._check_given(settings)
+            checks.given(settings)
             config._check_names()
             config._check_replicas()
             config.resolve()
@@ -113,12 +111,6 @@ class Config(BaseModel):
             Variant(variant)
         return tuple(dict.fromkeys((REFERENCE, *variants)))
 
-    def _check_given(self, settings: Mapping[str, Any]) -> None:
-        for name, section in SECTIONS.items():
-            said = settings.get(name)
-            for key in section.given & set(said if isinstance(said, Mapping) else ()):
-                raise ConfigError(f"{name}.{key} is not set in a recipe: {_GIVEN[key]}")
-
     def _check_replicas(self) -> None:
         if self.folds and self.repeat > 1:
             raise ConfigError(
@@ -134,7 +126,7 @@ class Config(BaseModel):
     def _check_names(self) -> None:
         DATASETS.reference(self.ingest.dataset.partition(":")[0])
         check_options(self.build)
-        self._check_preprocessing()
+        checks.preprocess(self.build)
         if self.train.frozen_epochs and not is_pretrained(self.build.model, self._build_options()):
             raise ConfigError(
                 f"train.frozen_epochs: {self.build.model} has no weights learned before; set 0, or "
@@ -142,24 +134,8 @@ class Config(BaseModel):
             )
         for name in ("train", "qat", *TRANSFORMS):
             if isinstance(section := getattr(self, name), Fit):
-                _check_optimizer(name, section)
-        policy = self.augment.policy
-        if isinstance(policy, str):
-            if policy not in POLICIES:
-                raise ConfigError(
-                    f"augment.policy: unknown policy {policy!r}: {nearest(policy, POLICIES)}"
-                )
-        else:
-            for operation in policy:
-                for name in [operation] if isinstance(operation, str) else operation:
-                    AUGMENTATIONS.reference(name)
-
-    def _check_preprocessing(self) -> None:
-        said, known = self.build.preprocess, preprocessing(self.build.model)
-        if said is not None and said not in known:
-            raise ConfigError(
-                f"build.preprocess: {self.build.model} takes {', '.join(known)} here, not {said!r}"
-            )
+                checks.optimizer(name, section)
+        checks.policy(self.augment)
 
     def resolve(self) -> dict[str, tuple[Step, Section]]:
         """Give each step of the run its complete settings, in an order in which it can be done.
@@ -222,8 +198,8 @@ class Config(BaseModel):
             if step.stage == "train":
                 section = _member(self.ensemble.preset(step.preset), self.train, step.member)
         if isinstance(section, Fit):
-            _check_optimizer(step.stage, section)
-            _check_schedule(step.stage, section)
+            checks.optimizer(step.stage, section)
+            checks.schedule(step.stage, section)
         if step.stage == "quantize":
             given["format"] = step.ending
         if step.stage == "qat":
@@ -247,34 +223,6 @@ def _member(ensemble: Ensemble, train: Train, number: int) -> Train:
     except ValidationError as error:
         problem = first_problem(error, lambda _: _known(["train"]))
         raise ConfigError(f"ensemble: a member's training: {problem}") from error
-
-
-def _check_optimizer(stage: str, section: Fit) -> None:
-    try:
-        OPTIMIZERS.reference(split(section.optimizer)[0])
-    except ConfigError as error:
-        raise ConfigError(f"{stage}.optimizer: {error}") from error
-
-
-def _check_schedule(stage: str, section: Fit) -> None:
-    """Refuse a schedule that goes on after the end: of each phase, and where it is inherited."""
-    for phase in section.phases():
-        problem = section.schedule.problem(phase.epochs, section.warmup)
-        if problem:
-            raise ConfigError(f"{stage}.schedule.{problem} of {stage}")
-
-
-_GIVEN = {
-    "seed": "it is `seed` at the top",
-    "io": "it is `quantize.io`",
-    "calibration_images": "it is `quantize.calibration_images`",
-    "format": "it is the last word of a variant, as in `variants: [int8]`",
-    "draw": "it is `ensemble.method`",
-    "shrinkage": "it is `ensemble.shrinkage`",
-    "config": "the run fills it in",
-    "problems": "the run fills it in",
-    "replicas": "it is `repeat` or `folds` at the top",
-}
 
 
 def name_of(recipe: Path) -> str:
