@@ -32,6 +32,7 @@ from pipeline.settings import (
     Qat,
     Quantize,
     Report,
+    Scratch,
     Section,
     Seed,
     Slim,
@@ -62,6 +63,7 @@ class Config(BaseModel):
     ensemble: Ensemble = Ensemble()
     distill: Distill = Distill()
     slim: Slim = Slim()
+    scratch: Scratch = Scratch()
     prune: Prune = Prune()
     cluster: Cluster = Cluster()
     quantize: Quantize = Quantize()
@@ -197,6 +199,8 @@ class Config(BaseModel):
             given["seed"] = (seed + step.member * MOST_REPLICAS) % SEEDS
             if step.stage == "train":
                 section = _member(self.ensemble.preset(step.preset), self.train, step.member)
+        elif step.stage == "train" and step.path:
+            section = self._control(step)
         if isinstance(section, Fit):
             checks.optimizer(step.stage, section)
             checks.schedule(step.stage, section)
@@ -215,6 +219,13 @@ class Config(BaseModel):
             seen = [{"seed": seed, "fold": fold} for seed, fold in varied]
             given["replicas"] = tuple(seen) if len(seen) > 1 else ()
         return section.model_copy(update=given)
+
+    def _control(self, step: Step) -> Train:
+        """How what `scratch` made is trained: the words before it say for how long."""
+        words = [word.partition(".") for word in step.path.split("+")[:-1]]
+        before = [getattr(self, name).preset(preset or None) for name, _, preset in words]
+        said = [transform.inherit(self.train) for transform in before]
+        return self.scratch.preset(step.preset).of_train(self.train, said)
 
 
 def _member(ensemble: Ensemble, train: Train, number: int) -> Train:

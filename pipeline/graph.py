@@ -49,6 +49,7 @@ STAGES = (
     Stage("ensemble", needs=("ingest", "augment", "members"), begin=KERAS),
     Stage("distill", needs=("ingest", "augment", "build", "train", "candidate"), begin=KERAS),
     Stage("slim", needs=("ingest", "augment", "candidate"), begin=KERAS),
+    Stage("scratch", needs=("candidate",), begin=KERAS),  # a step of `train` follows it
     Stage("prune", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("cluster", needs=("ingest", "augment", "candidate"), begin=KERAS),
     Stage("quantize", needs=("ingest", "candidate"), begin=KERAS),
@@ -58,14 +59,17 @@ STAGES = (
     Stage("report", needs=("everything",), per="run"),
 )
 BY_NAME: Mapping[str, Stage] = {stage.name: stage for stage in STAGES}
-TRANSFORMS = ("ensemble", "distill", "slim", "prune", "cluster")
+TRANSFORMS = ("ensemble", "distill", "slim", "scratch", "prune", "cluster")
 # After these words nothing would be left of what a transform made, its channels, zeros or clusters:
 # by what each of them does.
 FREELY = "trains every weight freely"
+ANEW = {"scratch": "begins with fresh weights"}
 UNDONE_BY: Mapping[str, Mapping[str, str]] = {
+    "ensemble": {"scratch": "trains all members as one network"},
     "slim": {"distill": "teaches the network of `build`"},
-    "prune": dict.fromkeys(("ensemble", "distill", "slim"), FREELY),
-    "cluster": dict.fromkeys(("ensemble", "distill", "slim", "prune"), FREELY),
+    "scratch": {"distill": "teaches the network of `build`"},
+    "prune": dict.fromkeys(("ensemble", "distill", "slim"), FREELY) | ANEW,
+    "cluster": dict.fromkeys(("ensemble", "distill", "slim", "prune"), FREELY) | ANEW,
 }
 ENDINGS = ("float32", "float16", "dynamic", "int8", "int16x8", "qat")
 FILES = ("quantize", "qat")  # stages that leave a deployed file: `qat` trains for it
@@ -142,6 +146,11 @@ class Variant:
         stages = [word.partition(".")[0] for word in transforms]
         if len(set(stages)) < len(stages):
             raise ConfigError(f"variants: {self.name!r}: the same transform twice")
+        if stages[:1] == ["scratch"]:
+            raise ConfigError(
+                f"variants: {self.name!r}: scratch is the control of what stands before it, as in "
+                "slim+scratch+int8"
+            )
         for before, after in combinations(stages, 2):
             if does := UNDONE_BY.get(before, {}).get(after):
                 raise ConfigError(
@@ -176,6 +185,12 @@ class Variant:
             step = Step(stage, path, preset or None, _chosen(stage, roles, replica), replica.number)
             candidate = step.id
             yield step
+            if stage == "scratch":
+                needs = {need: replica.named(need) for need in BY_NAME["train"].needs}
+                roles = needs | {"build": candidate}
+                step = Step("train", path, preset or None, roles, replica.number)
+                candidate = step.id
+                yield step
 
 
 def _chosen(stage: str, branch: Mapping[str, str], replica: Replica) -> dict[str, str]:

@@ -33,6 +33,7 @@ from pipeline.settings.results import (
     Quantize,
     Report,
 )
+from pipeline.settings.scratch import Scratch
 from pipeline.settings.slimming import Slim
 from pipeline.settings.training import (
     Build,
@@ -76,6 +77,7 @@ __all__ = [
     "Qat",
     "Quantize",
     "Report",
+    "Scratch",
     "Section",
     "Seed",
     "Slim",
@@ -94,6 +96,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "ensemble": Ensemble,
     "distill": Distill,
     "slim": Slim,
+    "scratch": Scratch,
     "prune": Prune,
     "cluster": Cluster,
     "quantize": Quantize,

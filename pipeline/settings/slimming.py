@@ -74,6 +74,10 @@ class Slim(Taught):
                 return name, share
         return USUAL
 
+    def epochs_behind(self, before: int) -> int:
+        """Each round has its own."""
+        return before + self.rounds * self.epochs
+
     def inherit(self, train: Train) -> Self:
         """Fill what the recipe does not say, the target among it."""
         name, share = self.target

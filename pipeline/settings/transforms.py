@@ -72,6 +72,10 @@ class Transform(Section):
         """
         return train.phases()[-1].learning_rate
 
+    def epochs_behind(self, before: int) -> int:
+        """Epochs that made the model it leaves, where so many made the one it takes."""
+        return before
+
 
 class Ensemble(Transform):
     """Several networks that answer as one.
@@ -153,6 +157,10 @@ class Distill(Transform, Fit):
         """A pupil that begins anew begins at the first rate."""
         return train.learning_rate if self.start == "build" else super().first_rate(train)
 
+    def epochs_behind(self, before: int) -> int:
+        """Its own are all, where the pupil begins anew."""
+        return self.epochs + (before if self.start == "train" else 0)
+
 
 def _joined(said: Any) -> Any:
     """Take `[{first: 0.5}, {conv*: 0.9}]` for the mapping it comes to."""
@@ -185,6 +193,10 @@ class Taught(Transform, Fit):
     """A tuning in which the model that the variant's path has reached may be the teacher."""
 
     teacher: Teaching = 0.0
+
+    def epochs_behind(self, before: int) -> int:
+        """Its own come to those before."""
+        return before + self.epochs
 
 
 def _pattern(said: Any) -> Any:

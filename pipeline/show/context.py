@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.show import (
     aware,
+    controls,
     ensembles,
     intake,
     kernels,
@@ -43,6 +44,12 @@ def context(report: Report) -> dict[str, Any]:
         "slimming": slimming,
         "pruning": pruning,
         "awares": aware,
+        "controls": controls,
+        "verdicts": controls.verdicts(
+            [(variant.name, variant.controls) for variant in report.variants],
+            report.replicas,
+            words.measure(report),
+        ),
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

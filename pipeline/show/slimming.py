@@ -15,6 +15,7 @@ TARGETS = {
     "latency": "the int8 file's latency",
     "bytes": "the int8 file's bytes",
 }
+CONTROL = "scratch"  # the word of a variant that has the shape alone
 EXPLAINED = (
     "Each file beside the one that went the same way without slimming, on test pictures; time is "
     "that of both in the same rounds. In brackets: shares of its size and time, points lost."
@@ -116,12 +117,27 @@ def _left(pair: Pair) -> str:
 
 
 def beside(found: Slimming, variants: Sequence[Variant]) -> list[Beside]:
-    """The variants with a file that went through a slimming, each with its unslimmed sibling."""
+    """The variants with a file that went through a slimming, each with its unslimmed sibling.
+
+    Controls, which have the shape but none of the weights, are not among them.
+    """
     ok = {variant.name: variant for variant in variants if variant.status == "ok"}
     before = found.name.rpartition("+")[0]
     pairs = []
     for name, variant in ok.items():
-        if name.startswith(f"{found.name}+"):
-            rest = name.removeprefix(f"{found.name}+")
+        rest = name.removeprefix(f"{found.name}+")
+        if rest != name and rest.partition("+")[0].partition(".")[0] != CONTROL:
             pairs.append(Beside(variant, ok.get(f"{before}+{rest}" if before else rest)))
     return pairs
+
+
+def unasked(pairs: Sequence[Beside]) -> str | None:
+    """What a run without a control leaves open, and how to ask; None where one was trained."""
+    if not pairs or any(pair.variant.controls for pair in pairs):
+        return None
+    *path, ending = pairs[0].variant.name.split("+")
+    control = "+".join([*path, CONTROL, ending])
+    return (
+        "Whether the same narrow network, trained from fresh weights for as long, would read as "
+        f"well was not asked: {control} among the variants would tell."
+    )

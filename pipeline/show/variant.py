@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from pipeline.show.controls import Control
 from pipeline.show.kernels import Kernel
 from pipeline.show.records import Amount, Count, Interval, Record, Share
 from pipeline.show.replicas import Seeds
@@ -31,7 +32,7 @@ class Variant(Record):
     """One way of shrinking the model; a row that is not `ok` says why in `reason`.
 
     `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`. `kernels` are
-    listed where the model had zeros or clusters to keep.
+    listed where the model had zeros or clusters to keep, `controls` where such were trained.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -56,6 +57,7 @@ class Variant(Record):
     ops: Ops | None = None
     seeds: Seeds | None = None
     kernels: tuple[Kernel, ...] = ()
+    controls: tuple[Control, ...] = ()
 
     @model_validator(mode="after")
     def _says_what_its_status_promises(self) -> Self:
@@ -72,7 +74,7 @@ class Variant(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         row: dict[str, Any] = serialize(self)
-        for key in ("seeds", "kernels"):
+        for key in ("seeds", "kernels", "controls"):
             if not getattr(self, key):
                 row.pop(key, None)
         return row

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from pipeline.show import numbers
+from pipeline.show.controls import LUCK
 from pipeline.show.rows import bytes_ratio
 from pipeline.show.schema import Report, Variant
-
-_SIGNIFICANT = 0.05
 
 
 def headline(report: Report) -> str:
@@ -115,7 +114,7 @@ def comparison(variant: Variant, measure: str = "accuracy") -> str | None:
     if variant.drop_pp == 0:
         return f"{same}it reads as many right."
     chance = numbers.chance(variant.mcnemar_p)
-    if variant.mcnemar_p >= _SIGNIFICANT:
+    if variant.mcnemar_p >= LUCK:
         return f"{same}the difference in {measure} may well be luck (McNemar p = {chance})."
     better = (variant.drop_pp or 0) < 0
     sign = "better" if better else "worse"

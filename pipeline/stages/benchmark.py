@@ -14,6 +14,7 @@ from pipeline.data.dataset import test_split, validation_split
 from pipeline.data.several import several
 from pipeline.data.sources import Images, Labels
 from pipeline.measure import statistics
+from pipeline.measure.controls import controls
 from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.latency import Latency, time_files
 from pipeline.measure.litert import LiteRT
@@ -41,6 +42,10 @@ def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
     compared = {
         name: compare(answers[name], answers[REFERENCE], test[1], validation[1]) for name in files
     }
+    for name, others in controls(files).items():
+        against = [against_control(answers[name], answers[one], test[1]) for one in others]
+        named = zip(others, against, strict=True)
+        compared[name]["controls"] = [{"name": one} | found for one, found in named]
     if settings.rounds:
         timed = time_files(
             files,
@@ -111,6 +116,15 @@ def compare(own: Answers, reference: Answers, test: Labels, validation: Labels) 
         "drop_pp": statistics.drop_pp(accuracy, float(reference_right.mean())),
         "agreement": statistics.agreement(own.test, reference.test, several(test)),
         "mcnemar_p": statistics.mcnemar(right, reference_right),
+    }
+
+
+def against_control(own: Answers, control: Answers, test: Labels) -> dict[str, Any]:
+    """How much more of the test pictures it reads than its control, and whether by luck."""
+    right, control_right = (statistics.right(a.test, test) for a in (own, control))
+    return {
+        "gain_pp": 100 * float(right.mean() - control_right.mean()),
+        "mcnemar_p": statistics.mcnemar(right, control_right),
     }
 
 

@@ -1,0 +1,22 @@
+"""A model's twin that has learned nothing: the control of what was made of a trained one."""
+
+import keras
+
+
+def fresh(model: keras.Model) -> keras.Model:
+    """Make a model again from its config: the same layers and names, drawn initial weights.
+
+    What was measured of the pictures rather than learned stays, which is what `Normalization`
+    holds. Layers that are not trainable are still not. Random numbers are Keras' global ones. It
+    shares no memory with the original, and is not compiled.
+    """
+    made = type(model).from_config(model.get_config())
+    for one, other in zip(_all(model), _all(made), strict=True):
+        if isinstance(one, keras.layers.Normalization):
+            other.set_weights(one.get_weights())
+            other.finalize_state()
+    return made
+
+
+def _all(model: keras.Model) -> list[keras.layers.Layer]:
+    return list(model._flatten_layers(include_self=False))
