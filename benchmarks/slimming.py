@@ -1,0 +1,170 @@
+"""What slimming costs and buys, and whether a narrow network from scratch does as well.
+
+    python benchmarks/slimming.py                          most of a day on two cores
+    python benchmarks/slimming.py --work DIR               keeps what is done there, and goes on
+    python benchmarks/slimming.py --networks pocket_cnn --seeds 0 --variants slim.half+int8
+
+Fashion-MNIST by the recipe `configs/fashion_mnist_100k.yaml` with its own network (those of
+`benchmarks/reference`) and with others in its place, slimmed to 0.50 and to 0.65 of their
+multiply-accumulates; beside each the control: the slimmed network with fresh weights, trained for
+as many epochs as training and slimming took. What is measured is kept in `slimming.json` beside
+this file; `slimming.md` has all networks of which every seed has every variant.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from benchmarks.variants import Network, Record, Results, spread  # noqa: E402
+from pipeline.config import Config  # noqa: E402
+from pipeline.data.dataset import test_split  # noqa: E402
+from pipeline.measure.latency import time_files  # noqa: E402
+
+HERE = ROOT / "benchmarks"
+RECIPE = ROOT / "configs" / "fashion_mnist_100k.yaml"
+SEEDS = (0, 1, 2)
+REFERENCE = "int8"
+# Words laid over the recipe: the networks that are large see the pictures less often.
+NETWORKS: Mapping[str, Sequence[str]] = {
+    "pocket_cnn": (),
+    "resnet8": ("build={model: resnet8, preprocess: standardize}",),
+    "densenet121": (
+        "build={model: densenet121, growth: 8, depths: [2, 3, 3, 2], preprocess: standardize}",
+        "train.epochs=12",
+    ),
+    "googlenet": (
+        "build={model: googlenet, width: 0.25, preprocess: standardize}",
+        "train.epochs=12",
+    ),
+    "mobilenet_v2": (
+        "build={model: mobilenet_v2, width: 0.5, preprocess: standardize}",
+        "train.epochs=12",
+    ),
+}
+PRESETS = "slim.presets={half: {macs: 0.5}, mild: {macs: 0.65}}"
+SLIMMED = ("slim.half", "slim.mild")
+VARIANTS = (
+    REFERENCE,
+    *(f"{one}+int8" for one in SLIMMED),
+    *(f"{one}+scratch+int8" for one in SLIMMED),
+)
+
+
+def network(name: str, seed: int, words: Sequence[str] = ()) -> Network:
+    """The recipe with a network and a seed."""
+    variants = f"variants=[{','.join(VARIANTS)}]"
+    said = [f"seed={seed}", variants, PRESETS, *NETWORKS[name], *words]
+    trained = HERE / "reference" / f"fashion_mnist_100k-seed{seed}.keras"
+    given = trained if not NETWORKS[name] else None
+    return Network(f"{name}-seed{seed}", Config.load(RECIPE, said), given)
+
+
+def timed(one: Network, work: Path, results: Results) -> Results:
+    """Add the latency of each int8 file as a share of the whole network's, taken in turns."""
+    folders = one.make(work)
+    files = {
+        path: folders[f"quantize({path})"] / "model.tflite"
+        for path in results
+        if path.endswith("int8")
+    }
+    images = np.asarray(test_split(folders["ingest"])[0][:200])
+    shares = time_files(files, images, reference=REFERENCE)
+    return {
+        path: facts | ({"latency": shares[path].ratio} if path in shares else {})
+        for path, facts in results.items()
+    }
+
+
+def table(name: str, results: Sequence[Results]) -> list[str]:
+    """The lines of a network."""
+    lines = [
+        f"## {name}",
+        "",
+        f"`{' '.join(NETWORKS[name]) or 'the networks of benchmarks/reference'}`",
+        "",
+        "| variant | MACs | accuracy | points | by seed | bytes | latency | above its control |",
+        f"|---|{'--:|' * 7}",
+    ]
+    for path in VARIANTS:
+        rows = [one[path] for one in results]
+        whole = [one[REFERENCE] for one in results]
+        points = [a["accuracy"] - b["accuracy"] for a, b in zip(rows, whole, strict=True)]
+        shares = [
+            statistics.fmean(a[key] / b[key] for a, b in zip(rows, whole, strict=True))
+            for key in ("macs", "bytes", "latency")
+        ]
+        control = path.replace("+int8", "+scratch+int8")
+        gains = [
+            one[path]["accuracy"] - one[control]["accuracy"] for one in results if control in one
+        ]
+        cells = [
+            f"`{path}`",
+            f"{shares[0]:.2f}x",
+            spread([row["accuracy"] for row in rows]),
+            f"{statistics.fmean(points):+.2f}",
+            " ".join(f"{one:+.2f}" for one in points),
+            f"{shares[1]:.2f}x",
+            f"{shares[2]:.2f}x",
+            spread(gains) if gains else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def page(found: Mapping[str, Sequence[Results]]) -> str:
+    """All networks that are complete."""
+    lines = [
+        f"`python benchmarks/slimming.py`, {len(os.sched_getaffinity(0))} x86 cores, "
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}.",
+        "",
+        f"{len(SEEDS)} networks of each kind, by `configs/fashion_mnist_100k.yaml` with "
+        "what stands below its name; the 10,000 test pictures, percent, mean ± sample standard "
+        "deviation; points against `int8` of the same network. Shares of multiply-accumulates, "
+        "bytes and latency (one thread, taken in turns) are against the same file. A control, "
+        "`scratch`, is the slimmed network with fresh weights, trained as the recipe says for as "
+        "many epochs as training and slimming took together.",
+        "",
+    ]
+    for name, results in found.items():
+        lines += table(name, results)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Make, measure, print and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--work", type=Path, default=ROOT / "artifacts" / "slimming")
+    parser.add_argument("--networks", default=",".join(NETWORKS))
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--variants", default="", help="of these only; int8 is always made")
+    given: Any = parser.parse_args()
+    words = [f"variants=[{REFERENCE},{given.variants}]"] if given.variants else []
+    record = Record(HERE / "slimming.json")
+    for name in given.networks.split(","):
+        work = given.work / name
+        work.mkdir(parents=True, exist_ok=True)
+        for seed in given.seeds.split(","):
+            one = network(name, int(seed), words)
+            found = timed(one, work, one.results(work))
+            record.keep(one, found)
+            print(f"  {one.name}: {found}", flush=True)
+    asked = {name: record.of([network(name, seed) for seed in SEEDS]) for name in NETWORKS}
+    complete = {name: results for name, results in asked.items() if results}
+    if complete:
+        (HERE / "slimming.md").write_text(page(complete), encoding="utf-8")
+        print(page(complete))
+
+
+if __name__ == "__main__":
+    main()
