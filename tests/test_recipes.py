@@ -114,6 +114,7 @@ def test_fashion_mnist_in_part_goes_the_whole_way(pix2pocket, tmp_path):
         "ingest.limit=6000",
         "train.epochs=4",
         "prune.epochs=4",
+        "slim.epochs=3",
         "quantize.calibration_images=64",
     )
     done = pix2pocket("run", "configs/fashion_mnist.yaml", *part, artifacts=tmp_path, timeout=900)
@@ -126,6 +127,9 @@ def test_fashion_mnist_in_part_goes_the_whole_way(pix2pocket, tmp_path):
     assert abs(found["int8"]["drop_pp"]) < 2
     assert found["int8"]["bytes"] <= 0.29 * found["float32"]["bytes"]
     assert found["prune+int8"]["nonzero_params"] <= 0.22 * found["prune+int8"]["params"]
+    assert found["slim+int8"]["macs"] <= 0.5 * found["int8"]["macs"]
+    assert found["slim+int8"]["bytes"] < 0.65 * found["int8"]["bytes"]
+    assert found["slim+int8"]["accuracy"] > 0.7
 
 
 @pytest.mark.fashion
