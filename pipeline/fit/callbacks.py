@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from math import inf, sqrt
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,15 +34,26 @@ class BestWeights:
     Which is best, `standing` says. Epochs before `first` do not count: a network being pruned is
     not yet what it will be. In a fit of several phases it is one and the same: the next phase goes
     on from the best weights so far, and patience begins anew.
+
+    With `judges`, the number of validation pictures, the last epoch is kept that is within one
+    standard error of the best. Epochs of a tuning differ by less than validation can tell, so that
+    the best of many is a matter of luck, and may be one in which the rate was still high.
+
+    Source: the rule of one standard error, Breiman et al., 1984, "Classification and regression
+    trees", sect. 3.4.3; there for the smallest tree.
     """
 
     model: Any
 
-    def __init__(self, first: int = 0, patience: int | None = None) -> None:
+    def __init__(
+        self, first: int = 0, patience: int | None = None, judges: int | None = None
+    ) -> None:
         super().__init__()
-        self.first, self.patience = first, patience
-        self.epoch: int | None = None
-        self.score: tuple[float, float] | None = None
+        self.first, self.patience, self.judges = first, patience, judges
+        self.epoch: int | None = None  # whose weights are kept
+        self.score: tuple[float, float] | None = None  # of the best
+        self._best: int | None = None
+        self._kept = 0.0  # accuracy of those that are
         self._weights: list[Any] = []
         self._begun: int | None = None  # first epoch of this phase
 
@@ -54,15 +66,26 @@ class BestWeights:
         if self._begun is None:
             self._begun = epoch
         score = standing(logs["val_accuracy"], logs["val_loss"])
-        if epoch >= self.first and (self.score is None or score > self.score):
-            self.epoch, self.score = epoch, score
+        better = epoch >= self.first and (self.score is None or score > self.score)
+        if better:
+            self._best, self.score = epoch, score
+        if better or (epoch >= self.first and self._within_error(*score)):
+            self.epoch, self._kept = epoch, score[0]
             self._weights = self.model.get_weights()
-        elif (
-            self.patience
-            and self.epoch is not None
-            and epoch - max(self.epoch, self._begun) >= self.patience
+        if (
+            not better
+            and self.patience
+            and self._best is not None
+            and epoch - max(self._best, self._begun) >= self.patience
         ):
             self.model.stop_training = True
+
+    def _within_error(self, accuracy: float, negative_loss: float) -> bool:
+        """Whether validation cannot tell an accuracy from the best so far."""
+        if self.judges is None or self.score is None or negative_loss == -inf:
+            return False
+        best = self.score[0]
+        return accuracy >= best - sqrt(best * (1 - best) / self.judges)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Put the best weights back."""
@@ -72,11 +95,10 @@ class BestWeights:
     def keep(self, folder: Path) -> str:
         """Write a model with the best weights, after a fit that failed, and say where."""
         assert self.epoch is not None
-        assert self.score is not None
         self.model.set_weights(self._weights)
         save_model(self.model, folder / BEST)
         return (
-            f"the best so far, epoch {self.epoch + 1} with {self.score[0]:.4f} on validation, is "
+            f"the best so far, epoch {self.epoch + 1} with {self._kept:.4f} on validation, is "
             f"kept as {folder / BEST}"
         )
 

@@ -106,6 +106,8 @@ def fit(
 ) -> Fitted:
     """Train a model in place and leave it with the weights of its best epoch on validation.
 
+    Which that is, `BestWeights` says.
+
     In the phases that the settings come to, one after the other: each is compiled anew, with an
     optimizer and a schedule of its own, and starts from the best weights so far. Epochs are
     numbered through; patience may end a phase early.
@@ -127,7 +129,8 @@ def fit(
         say(f"  train.batch: {settings.batch} of {pictures} pictures: all are one batch", "yellow")
     give_states(model)
     checkpoints = Checkpoints(out / CHECKPOINTS) if out is not None else None
-    best = make(BestWeights, api, first_best, settings.patience)
+    judges = len(task.validation[1]) if settings.last_of_equals else None
+    best = make(BestWeights, api, first_best, settings.patience, judges)
     watchers = [*callbacks, best, *_remembering(settings, api)]
     curves = None if out is None else out / LOGS
     resume = make(Resume, api, checkpoints, watchers, settings.seed, curves)

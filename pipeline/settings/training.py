@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -50,8 +50,12 @@ class Phase:
 
 
 class Fit(Section):
-    """What every stage that trains can be told; the others inherit from `train`."""
+    """What every stage that trains can be told; the others inherit from `train`.
 
+    With `last_of_equals` the last of those epochs is kept that validation cannot tell apart.
+    """
+
+    last_of_equals: ClassVar[bool] = False
     epochs: Count = Field(12, description="times over the training pictures")
     batch: Count = Field(64, description="pictures a step")
     optimizer: Optimizer = Field(

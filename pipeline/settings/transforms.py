@@ -192,6 +192,7 @@ Teaching = Annotated[
 class Taught(Transform, Fit):
     """A tuning in which the model that the variant's path has reached may be the teacher."""
 
+    last_of_equals: ClassVar[bool] = True
     teacher: Teaching = 0.0
 
     def epochs_behind(self, before: int) -> int:

@@ -64,6 +64,33 @@ def test_the_best_epoch_has_the_highest_accuracy_and_then_the_lowest_loss(scores
     assert model.weights == [best]
 
 
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [
+        ([(0.90, 0.5), (0.95, 0.4), (0.945, 0.6)], 2),  # 0.0069 is one standard error of 0.95
+        ([(0.90, 0.5), (0.95, 0.4), (0.942, 0.3)], 1),
+        ([(0.945, 0.5), (0.95, 0.4), (0.942, 0.3), (0.944, 0.3)], 3),
+        ([(0.941, 0.5), (0.95, 0.4), (0.93, 0.3)], 1),
+        ([(0.95, 0.5), (0.945, 0.4), (0.94, 0.3), (0.935, 0.2)], 1),  # from the best, not the last
+        ([(1.0, 0.5), (0.999, 0.4), (1.0, 0.6)], 2),
+        ([(0.95, 0.5), (0.95, NAN)], 0),
+    ],
+)
+def test_of_a_tuning_the_last_epoch_counts_that_validation_cannot_tell_from_the_best(scores, kept):
+    callback = BestWeights(judges=1000)
+    _, model = epochs_of(callback, scores)
+    assert callback.epoch == kept
+    assert model.weights == [kept]
+    assert callback.score[0] == max(right for right, _ in scores)
+
+
+def test_patience_asks_for_better_ones_where_the_last_of_equals_is_kept():
+    scores = [(0.95, 0.5), *[(0.949, 0.5)] * 9]
+    callback = BestWeights(patience=3, judges=1000)
+    assert epochs_of(callback, scores)[0] == 1 + 3
+    assert callback.epoch == 3
+
+
 def test_epochs_before_the_first_that_counts_are_not_kept():
     callback = BestWeights(first=2)
     _, model = epochs_of(callback, [(0.99, 0.1), (0.98, 0.1), (0.7, 0.9), (0.6, 0.9)])
