@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from pipeline.compress.features import Matching
+
 LEAST = 1e-7  # a probability below counts as this in a logarithm
 
 
@@ -15,6 +17,7 @@ def pupil(
     temperature: float,
     weight: float,
     several: bool = False,
+    matching: Matching | None = None,
 ) -> keras.Model:
     """Give a network a loss in which the teacher has its share; the layers stay the network's own.
 
@@ -23,13 +26,25 @@ def pupil(
     temperature T; in validation it is the recipe's alone. The teacher answers to the very pictures
     the pupil sees, changed as they are, and learns nothing.
 
+    With `matching`, made of the same two networks, its distance of their layers is added to the
+    loss in training. Its projections learn with the pupil and come last in its weights, so that a
+    checkpoint has them; the network has not.
+
     Keras' `Distiller` wants scores where our networks answer with probabilities, and counts the
     teacher's weights as its own, which every checkpoint and every best epoch would then hold again.
 
     Source: Hinton, Vinyals, Dean, 2015, "Distilling the knowledge in a neural network".
     """
 
+    seen: list[Any] = []  # what the layers gave, from a step's call to its loss
+
     class Pupil(keras.Model):
+        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+            if matching is None or not training:
+                return super().call(inputs, training=training, mask=mask)
+            answers, *seen[:] = matching.pupil(inputs, training=True)
+            return answers
+
         def compute_loss(
             self,
             x: Any = None,
@@ -41,15 +56,19 @@ def pupil(
             own = super().compute_loss(x, y, y_pred, sample_weight, training)
             if not training:
                 return own
-            taught = divergence(ops.stop_gradient(teacher(x)), y_pred, temperature, several)
-            return (1 - weight) * own + weight * temperature**2 * taught
+            answers, apart = (teacher(x), 0.0) if matching is None else matching.taught(x, seen)
+            taught = divergence(ops.stop_gradient(answers), y_pred, temperature, several)
+            return (1 - weight) * own + weight * temperature**2 * taught + apart
 
         @classmethod
         def from_config(cls, config: Any, custom_objects: Any = None) -> keras.Model:
             """What is saved of it is the network."""
             return keras.Model.from_config(config, custom_objects)
 
-    return Pupil(network.inputs, network.outputs, name=network.name)
+    made = Pupil(network.inputs, network.outputs, name=network.name)
+    if matching is not None and matching.projections:
+        made.projections = matching.projections
+    return made
 
 
 def divergence(teacher: Any, learner: Any, temperature: float, several: bool = False) -> Any:

@@ -13,10 +13,11 @@ def save_model(model: keras.Model, path: Path) -> None:
     """Save as `.keras` in canonical form: no dates, no optimizer, members in order of their names.
 
     Keras writes the time of saving into `metadata.json` and into the zip's directory, and the
-    optimizer of a compiled model into both others; equal models would differ.
+    optimizer of a compiled model into both others; equal models would differ. What a model has
+    for its training alone, as the projections of a pupil, comes last in its weights and stays out.
     """
     bare = model.__class__.from_config(model.get_config())
-    bare.set_weights(model.get_weights())
+    bare.set_weights(model.get_weights()[: len(bare.weights)])
     draft = path.with_name(f"draft-{path.name}")
     keras.saving.save_model(bare, draft)
     with zipfile.ZipFile(draft) as given, zipfile.ZipFile(path, "w") as canonical:

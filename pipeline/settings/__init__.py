@@ -22,6 +22,7 @@ from pipeline.settings.base import (
     Whole,
     nth,
 )
+from pipeline.settings.distilling import Distill
 from pipeline.settings.pictures import (
     Augment,
     Ingest,
@@ -43,7 +44,6 @@ from pipeline.settings.training import (
 )
 from pipeline.settings.transforms import (
     Cluster,
-    Distill,
     Ensemble,
     Prune,
     Qat,

@@ -139,29 +139,6 @@ class Ensemble(Transform):
         return Train.model_validate(train.model_dump() | said)
 
 
-class Distill(Transform, Fit):
-    """The network of `build`, taught by the model that the variant's path has reached."""
-
-    inherited: ClassVar[frozenset[str]] = TRAINING | {"epochs", "warmup_epochs"}
-    start: Literal["build", "train"] = Field(
-        "build", description="what the pupil begins as: the network as built, or as trained"
-    )
-    temperature: Positive = Field(
-        3.0, description="softens teacher and pupil alike: above 1, unlikely classes count more"
-    )
-    weight: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
-        0.7, description="share of the teacher in the loss; the labels have the rest"
-    )
-
-    def first_rate(self, train: Train) -> float:
-        """A pupil that begins anew begins at the first rate."""
-        return train.learning_rate if self.start == "build" else super().first_rate(train)
-
-    def epochs_behind(self, before: int) -> int:
-        """Its own are all, where the pupil begins anew."""
-        return self.epochs + (before if self.start == "train" else 0)
-
-
 def _joined(said: Any) -> Any:
     """Take `[{first: 0.5}, {conv*: 0.9}]` for the mapping it comes to."""
     if isinstance(said, list) and all(isinstance(one, Mapping) for one in said):

@@ -18,6 +18,16 @@ COMBINED = {
     "stacking": "logistic regression on their scores",
     "weight_averaging": "one network with the mean of their weights",
 }
+MATCHED = {
+    "attention": (
+        "by attention: where in a picture they are active",
+        "0 where both look at the same places, at most 2",
+    ),
+    "hints": (
+        "by hints: all channels, through learned projections",
+        "the part of the teacher's that the pupil's does not say, 1 for all of it",
+    ),
+}
 
 
 class OnValidation(Record):
@@ -60,6 +70,30 @@ class Ensemble(OnValidation):
         return self.unseen or self
 
 
+class Matched(Record):
+    """A layer of a pupil and the one of its teacher it was matched to, of one height and width.
+
+    `size` is these two, or nothing for a vector. `before` and `after` training, how far apart they
+    are on validation: by attention 0 to 2; by hints the part of the teacher's that the pupil's does
+    not say, 1 for all of it.
+    """
+
+    pupil: str
+    teacher: str
+    size: Annotated[tuple[Count, ...], Field(max_length=2)]
+    before: Amount
+    after: Amount
+
+
+class Features(Record):
+    """Feature matching beside answers; `members` is how many networks the teacher is made of."""
+
+    method: Literal["attention", "hints"]
+    weight: Amount
+    members: Annotated[Count, Field(ge=1)]
+    pairs: Annotated[tuple[Matched, ...], Field(min_length=1)]
+
+
 class Pupil(Record):
     """A network that was taught by another; `agreement` is the share of equal answers."""
 
@@ -69,6 +103,7 @@ class Pupil(Record):
     teacher_params: Count
     teacher_val_accuracy: Share
     agreement: Share
+    features: Features | None = None
 
 
 def told(ensemble: Ensemble) -> list[str]:
@@ -91,6 +126,17 @@ def told(ensemble: Ensemble) -> list[str]:
     if idle:
         lines.append(f"{idle} of them {'has' if idle == 1 else 'have'} no part in it.")
     return lines
+
+
+def matched(features: Features) -> str:
+    """What of a pupil's layers was matched, how, and how distances read, in two sentences."""
+    count = len(features.pairs)
+    layers = "one layer" if count == 1 else f"{count} layers"
+    whose = "its teacher's" if features.members == 1 else f"those of {features.members} members"
+    return (
+        f"Beside answers, {layers} matched to {whose} {MATCHED[features.method][0]}, with weight "
+        f"{features.weight:g} in the loss. Distances: {MATCHED[features.method][1]}."
+    )
 
 
 def _gain(share: float) -> str:

@@ -6,7 +6,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from pipeline.show.ensembles import Ensemble, told
+from pipeline.show.ensembles import Ensemble, Features, matched, told
 from pipeline.show.report import render
 
 MEMBERS = [
@@ -31,6 +31,15 @@ PUPIL = {
     "teacher_params": 19_158,
     "teacher_val_accuracy": 0.93,
     "agreement": 0.9725,
+}
+
+PAIRS = [
+    {"pupil": "re_lu", "teacher": "act_b", "size": [8, 8], "before": 0.3712, "after": 0.0125},
+    {"pupil": "pool<b>", "teacher": "pool", "size": [], "before": 1.0, "after": 0.25},
+]
+MATCHED = PUPIL | {
+    "name": "distill.near",
+    "features": {"method": "hints", "weight": 2.5, "members": 3, "pairs": PAIRS},
 }
 
 
@@ -74,6 +83,28 @@ def test_page_and_markdown_have_every_member_and_pupil(pages):
         for said in ("ensemble+distill", "6,386", "19,158", "93.00 %", "97.25 %"):
             assert said in text, said
         assert "1.50 points above the best of them" in text
+
+
+def test_page_and_markdown_say_which_layers_were_matched_and_how_near_they_came(pages):
+    page, markdown = pages(pupils=[PUPIL, MATCHED])
+    for text in (page, markdown):
+        assert text.count("distance before") == 1, "one of the two matched none"
+        assert "2 layers matched to those of 3 members by hints" in text
+        assert "with weight 2.5 in the loss" in text
+        for said in ("re_lu", "act_b", "8×8", "0.3712", "0.0125", "vector", "0.2500"):
+            assert said in text, said
+    assert "pool<b>" not in page
+
+
+def test_one_layer_and_one_teacher_read_as_one():
+    features = MATCHED["features"] | {"method": "attention", "members": 1, "pairs": PAIRS[:1]}
+    line = matched(Features.model_validate(features))
+    assert line.startswith("Beside answers, one layer matched to its teacher's by attention")
+
+
+def test_matching_of_nothing_is_refused():
+    with pytest.raises(ValidationError):
+        Features.model_validate(MATCHED["features"] | {"pairs": []})
 
 
 def test_a_run_without_any_has_no_such_section(pages, report):

@@ -1,6 +1,7 @@
 """Members of an ensemble side by side behind one input, as an ordinary functional model."""
 
 from collections.abc import Sequence
+from itertools import count, takewhile
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from pipeline.fit.ensembles.votes import Stacked, Weights
 
 NAME = "ensemble"
 VOTE = "vote"  # the layer whose few weights say what each member counts: never to be pruned
+PREFIX = "member_{}_"  # of the names of a member's layers, by its number from 1
 
 
 def voting(members: Sequence[keras.Model], weights: Weights) -> keras.Model:
@@ -41,6 +43,18 @@ def stacking(members: Sequence[keras.Model], fitted: Stacked) -> keras.Model:
     return model
 
 
+def prefixes(model: keras.Model) -> tuple[str, ...]:
+    """What the names of each member's layers begin with, member by member.
+
+    A network that is no ensemble is its own only member, and its names begin with nothing: `("",)`.
+    """
+    if model.name != NAME:
+        return ("",)
+    names = [layer.name for layer in model.layers]
+    found = (PREFIX.format(number) for number in count(1))
+    return tuple(takewhile(lambda one: any(name.startswith(one) for name in names), found))
+
+
 def scoring(member: keras.Model) -> keras.Model:
     """Take the softmax off a network, and return it: it answers with scores (logits).
 
@@ -68,6 +82,6 @@ def _side_by_side(members: Sequence[keras.Model]) -> tuple[Any, list[Any]]:
     answers = []
     for number, member in enumerate(members, 1):
         for operation in member.operations:
-            operation.name = f"member_{number}_{operation.name}"
+            operation.name = PREFIX.format(number) + operation.name
         answers.append(member.call(images))
     return images, answers
