@@ -24,7 +24,7 @@ def flat(variant: Variant) -> Row:
     """
     row: Row = {}
     for key in Variant.model_fields:
-        if key == "kernels":  # a table of their own
+        if key in {"kernels", "controls"}:  # tables of their own
             continue
         value = getattr(variant, key)
         if key == "accuracy_ci95":
