@@ -83,7 +83,7 @@ def test_a_pupil_is_taught_by_what_its_path_has_reached():
 
 
 def test_training_up_to_a_stage_trains_no_members():
-    plan = Plan(Config.load(overrides=[BOTH]), Store(Path("none")), FileMemo(Path("none")))
+    plan = Plan(Config.load(overrides=[BOTH]), Store(Path("none")), FileMemo(Path("no/memo")))
     assert [step.id for step in plan.until("train")] == ["ingest", "augment", "build", "train"]
 
 

@@ -24,7 +24,7 @@ def read(artifacts):
 
 def keys(*words):
     """The key each step would have if every input were an empty folder."""
-    plan = Plan(Config.load(overrides=words), Store(Path("none")), FileMemo(Path("none")))
+    plan = Plan(Config.load(overrides=words), Store(Path("none")), FileMemo(Path("no/memo")))
     empty = Entry(Path("none"), {"files": {}, "digest": ""})
     return {
         step.id: plan.identify(step, dict.fromkeys(step.inputs.values(), empty), {}).key
@@ -52,7 +52,7 @@ def test_folds_find_in_the_cache_what_runs_of_one_fold_left_there():
 
 
 def test_until_a_stage_means_all_replicas_of_it():
-    plan = Plan(Config.load(overrides=["repeat=3"]), Store(Path("none")), FileMemo(Path("none")))
+    plan = Plan(Config.load(overrides=["repeat=3"]), Store(Path("none")), FileMemo(Path("no/memo")))
     assert [step.id for step in plan.until("train")][-3:] == ["train", "train#2", "train#3"]
     assert "quantize" not in {step.stage for step in plan.until("prune")}
 
