@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from models import MODELS
 from pipeline.compress.anatomy import anatomy
@@ -22,6 +24,8 @@ LADDER = {
     **{name: {"width": 0.25} for name in ("nin", "googlenet", "mobilenet_v1", "mobilenet_v2")},
     **{name: {"width": 0.125} for name in ("resnet18", "resnet34", "resnet50")},
 }
+# The same networks on every machine and day: a test that fails now and then helps nobody.
+ANY = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 APART = {"custom", "backbone", "file"}  # made of the others, or of options
 FAMILIES = {
     **dict.fromkeys(("MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "DenseNet121"), 64),
@@ -42,7 +46,7 @@ def check(model, rng, least=0.1):
         assert np.ptp(before) > 1e-4  # a constant would prove nothing
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-5 * max(1, np.abs(before).max()))
     assert [layer.name for layer in slim.layers] == [layer.name for layer in model.layers]
-    assert slim.count_params() < (1 - least) * model.count_params()
+    assert slim.count_params() <= (1 - least) * model.count_params()
     written = sum(np.asarray(weight).nbytes for weight in slim.weights)
     assert Size(traced, "bytes").of_masks(masks) == written
     if all(None not in one.shape[1:] for one in model.inputs):
@@ -85,15 +89,15 @@ def test_known_families(name):
     check(network, np.random.default_rng(1), 0.2)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_networks(seed):
-    keras.utils.set_random_seed(seed)
-    rng = np.random.default_rng(seed)
-    check(random_network(rng), rng, 0.0)
+@settings(ANY, max_examples=25)
+@given(st.data(), st.integers(0, 2**32 - 1))
+def test_random_networks(data, seed):
+    check(random_network(data.draw), np.random.default_rng(seed), 0.0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 300))
-def test_many_random_networks(seed):
+@settings(ANY, max_examples=200)
+@given(st.data(), st.integers(0, 2**32 - 1))
+def test_many_random_networks(data, seed):
     keras.backend.clear_session()
-    test_random_networks(seed)
+    check(random_network(data.draw), np.random.default_rng(seed), 0.0)
