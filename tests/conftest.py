@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from tests.front_door import ROOT, SMALL, Done, call
 
@@ -37,20 +38,30 @@ def inside(capfd, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """One small digits run, whole; tests that change it copy it first."""
-    artifacts = tmp_path_factory.mktemp("finished") / "artifacts"
-    done = call("run", *SMALL, artifacts=artifacts)
-    assert done.code == 0, done.err
-    return artifacts
+def finished(tmp_path_factory, worker_id):
+    """One small digits run, whole; tests that change it copy it first.
+
+    It is made once, by the process of tests that wants it first, and each has a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    made = (base if worker_id == "master" else base.parent) / "made" / "artifacts"
+    with FileLock(made.parent.with_suffix(".lock")):
+        if not (made / "digits" / "report.json").exists():
+            done = call("run", *SMALL, artifacts=made)
+            assert done.code == 0, done.err
+    return copy(made, tmp_path_factory.mktemp("finished") / "artifacts")
+
+
+def copy(source, target):
+    """Copy a folder, times kept."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    return target
 
 
 @pytest.fixture
 def copied(finished, tmp_path):
     """A copy of the finished run, times kept."""
-    target = tmp_path / "artifacts"
-    subprocess.run(["cp", "-a", str(finished), str(target)], check=True)
-    return target
+    return copy(finished, tmp_path / "artifacts")
 
 
 @pytest.fixture
