@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import publish
 from pipeline.config import Config
-from pipeline.errors import ConfigError, DataError, PipelineError, ResourceError
+from pipeline.errors import ConfigError, DataError, PipelineError, ResourceError, naming
 from pipeline.fingerprint import FileMemo
 from pipeline.graph import BY_NAME, Step
 from pipeline.guard import (
@@ -117,20 +117,28 @@ class _Run:
                 self.outcome.entries[step.id] = entry
                 if step.stage == "ingest":
                     self._check(steps, "check_pictures", entry.folder)
+                if step.id == "build":
+                    alike = [one for one in steps if one.as_built]
+                    self._check(alike, "check_network", entry.folder)
         return self.outcome
 
     def _check(self, steps: Sequence[Step], function: str, *arguments: Path) -> None:
         """Let every stage that may run refuse its settings before there is work to lose.
 
         `check(settings)` is called before the first stage, `check_pictures(settings, folder)` as
-        soon as ingest has split them.
+        soon as ingest has split them, `check_network(settings, folder)` of all that are given its
+        layers as soon as `build` has made them. Equal settings of a stage are asked about once.
         """
         wanted = {step.id for step in steps}
+        asked: list[tuple[str, Section]] = []
         for status in self.plan.survey(self.force):
-            if status.entry is None and status.step.id in wanted:
-                check = getattr(_module(status.step), function, None)
+            step, section = self.plan.resolved[status.step.id]
+            if status.entry is None and step.id in wanted and (step.stage, section) not in asked:
+                asked.append((step.stage, section))
+                check = getattr(_module(step), function, None)
                 if check is not None:
-                    check(self.plan.resolved[status.step.id][1], *arguments)
+                    with naming(step.stage):
+                        check(section, *arguments)
         self.stop.heed()
 
     def _attempt(self, step: Step, identity: Identity) -> Entry | None:

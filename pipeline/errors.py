@@ -1,6 +1,8 @@
 """What can go wrong, in words every room shares: one class an exit code."""
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 BREAKS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of pairs, line and paragraph ends
 TURNS = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of direction
@@ -26,6 +28,17 @@ class PipelineError(Exception):
     """A failure the user can act on; its text is one line: what, where, how to mend it."""
 
     exit_code = 1
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Say where an error comes from, if it does not say so itself."""
+    try:
+        yield
+    except PipelineError as error:
+        if str(error).startswith(where):
+            raise
+        raise type(error)(f"{where}: {error}") from error
 
 
 class ConfigError(PipelineError):

@@ -115,6 +115,14 @@ class Step:
         return nth(f"{self.stage}({path})" if path else self.stage, self.replica)
 
     @property
+    def as_built(self) -> bool:
+        """Whether the model it is given has the layers that `build` made, if fewer channels."""
+        before = [word.partition(".")[0] for word in self.path.split("+")[:-1]]
+        while "distill" in before:  # it begins with the network of `build` again
+            del before[: before.index("distill") + 1]
+        return "ensemble" not in before
+
+    @property
     def ending(self) -> str:
         """The last word of the path: a quantize step's format."""
         return self.path.rpartition("+")[2]

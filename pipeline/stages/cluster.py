@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.compress.kernels import prunable, said
 from pipeline.compress.legacy import tf_keras
-from pipeline.compress.legacy.clustering import cluster
+from pipeline.compress.legacy.clustering import cluster, require_clusterable
 from pipeline.errors import ConfigError
 from pipeline.fit import optimizers
 from pipeline.fit.ensembles.members import VOTE
@@ -24,6 +24,12 @@ COMPARED = 32  # pictures on which the mirror and the model have to agree
 def check(settings: Cluster) -> None:
     """Refuse an optimizer, or an argument of it, that tf_keras does not have."""
     optimizers.check(settings, tf_keras, "cluster")
+
+
+def check_network(settings: Cluster, build: Path) -> None:
+    """Refuse words that mean no layer, a kernel too small, and a layer that has no twin."""
+    model = load_model(build / "model.keras")
+    require_clusterable(model, _allotted(settings, list(prunable(model, (VOTE,)))))
 
 
 def run(settings: Cluster, inputs: Inputs, out: Path) -> Metrics:

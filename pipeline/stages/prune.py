@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.compress.kernels import allotted, prunable, said
 from pipeline.compress.legacy import tf_keras
-from pipeline.compress.legacy.pruning import Pruned, prune
+from pipeline.compress.legacy.pruning import Pruned, prune, require_prunable
 from pipeline.compress.patterns import Pattern
 from pipeline.compress.rounds import Attempt, Sparsities, spend
 from pipeline.compress.schedule import Ramp
@@ -45,6 +45,20 @@ def check(settings: Prune) -> None:
 def check_pictures(settings: Prune, ingest: Path) -> None:
     """Refuse a run that is too short for its ramp: known as soon as the pictures are counted."""
     _ramp(settings, steps(facts(ingest)["train"], settings.batch))
+
+
+def check_network(settings: Prune, build: Path) -> None:
+    """Refuse words that mean no layer, and a layer that has no twin or cannot take the pattern."""
+    model = load_model(build / "model.keras")
+    names, pattern = list(prunable(model, WHOLE)), Pattern.read(settings.pattern)
+    wanted: Sparsities
+    if settings.sparsity == "auto":
+        given, free = _fixed(settings, names)
+        wanted = {**given, **dict.fromkeys(free, 1.0)}
+    else:
+        share = pattern.share or settings.sparsity
+        wanted = allotted(names, share, settings.layers, settings.exclude)
+    require_prunable(model, wanted, pattern)
 
 
 def run(settings: Prune, inputs: Inputs, out: Path) -> Metrics:
@@ -138,15 +152,12 @@ class _Tuning:
 def _within_budget(model: keras.Model, names: Sequence[str], tuning: _Tuning, out: Path) -> _Tuned:
     """Tune in rounds of rising sparsity, and keep the last that is within the budget."""
     settings, split = tuning.settings, tuning.task.validation
-    given = said(names, settings.layers, settings.exclude)
-    free = [name for name in names if name not in given]
-    if not free:
-        raise ConfigError("prune.sparsity: layers and exclude leave no layer to auto")
+    given, free = _fixed(settings, names)
     found = _scan(model, tuning, out)
     numbers = count(1)
 
     def allot(wished: float) -> Sparsities:
-        every = given | allocation(found, free, wished)
+        every = {**given, **allocation(found, free, wished)}
         return {name: every[name] for name in names}
 
     def judged(network: keras.Model) -> float:
@@ -170,6 +181,15 @@ def _within_budget(model: keras.Model, names: Sequence[str], tuning: _Tuning, ou
     }
     (out / "rounds.json").write_text(json.dumps(story, indent=1))
     return made
+
+
+def _fixed(settings: Prune, names: Sequence[str]) -> tuple[Sparsities, list[str]]:
+    """What is said of some of `names`, and those that are left to `auto`."""
+    given = said(names, settings.layers, settings.exclude)
+    free = [name for name in names if name not in given]
+    if not free:
+        raise ConfigError("prune.sparsity: layers and exclude leave no layer to auto")
+    return given, free
 
 
 def _scan(model: keras.Model, tuning: _Tuning, out: Path) -> Sensitivity:

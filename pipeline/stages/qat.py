@@ -11,7 +11,7 @@ from pipeline.compress.aware import calibrate, quantization_aware, settle
 from pipeline.compress.formats import rounded
 from pipeline.compress.inventory import kernels
 from pipeline.data.dataset import training_sample
-from pipeline.errors import ConversionError
+from pipeline.errors import ConfigError, ConversionError
 from pipeline.fit import optimizers
 from pipeline.fit.ensembles.answers import answers
 from pipeline.fit.files import load_model, save_model
@@ -31,6 +31,14 @@ LEAST_AGREEMENT = 0.98  # a file below answers something else than the model tha
 def check(settings: Qat) -> None:
     """Refuse what the optimizer does not take, before anything runs."""
     optimizers.check(settings, keras, "qat")
+
+
+def check_network(settings: Qat, build: Path) -> None:
+    """Refuse a network with a layer whose file cannot be imitated."""
+    try:
+        quantization_aware(load_model(build / "model.keras"))
+    except ConversionError as error:
+        raise ConfigError(str(error)) from error
 
 
 def run(settings: Qat, inputs: Inputs, out: Path) -> Metrics:

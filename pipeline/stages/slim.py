@@ -39,6 +39,18 @@ def check(settings: Slim) -> None:
     optimizers.check(settings, keras, "slim")
 
 
+def check_network(settings: Slim, build: Path) -> None:
+    """Refuse a layer without a rule, words that mean no layer, and a target out of reach.
+
+    What has to be measured, bytes and latency, is seen only when there are files.
+    """
+    traced = channels.trace(load_model(build / "model.keras"), settings.keep)
+    measure, share = settings.target
+    scores = channels.by_weights(traced, 1)  # any: of interest is how many may go
+    multiple = settings.multiple
+    channels.choose(traced, scores, share if measure == "macs" else 1.0, multiple=multiple)
+
+
 def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
     """Write `model.keras`, `history.csv`, `slim.json` (what went, and what each round came to), and
     `logs/`, of the last round.

@@ -76,15 +76,10 @@ def cluster(
     """
     # Else metrics without a name would be `auc`, then `auc_1`: other log keys in a second run.
     tf_keras.backend.clear_session()
-    try:
-        twin = mirror(model)
-    except ConversionError as error:
-        raise ConfigError(f"cluster: {error}") from error
+    twin = require_clusterable(model, clusters)
     check_parity(model, twin, images)
     named = dict(leaves(twin))
     before = {name: kernel(named[name]).numpy() for name in clusters}
-    for name, weights in before.items():
-        _check(name, weights, clusters[name])
     wanted = {id(named[name]): clusters[name] for name in clusters}
     wrapped = wrap_layers(twin, wanted, lambda layer: _wrapper(layer, wanted[id(layer)], seed))
     fit(wrapped, api=tf_keras)
@@ -98,6 +93,22 @@ def cluster(
     copy_weights(stripped, clustered)
     check_parity(clustered, stripped, images)
     return Clustered(clustered, layers)
+
+
+def require_clusterable(model: keras.Model, clusters: Mapping[str, int]) -> Any:
+    """Return the tf_keras twin of a model, which need not be trained yet.
+
+    Raises:
+        ConfigError: a layer has no twin, or fewer weights than clusters.
+    """
+    try:
+        twin = mirror(model)
+    except ConversionError as error:
+        raise ConfigError(f"cluster: {error}") from error
+    named = dict(leaves(twin))
+    for name, most in clusters.items():
+        _check(name, kernel(named[name]).numpy(), most)
+    return twin
 
 
 def _check(name: str, weights: Any, clusters: int) -> None:

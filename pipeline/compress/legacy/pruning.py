@@ -20,7 +20,7 @@ from pipeline.compress.patterns import UNSTRUCTURED, Pattern
 from pipeline.compress.schedule import Ramp
 from pipeline.errors import ConfigError, ConversionError
 
-__all__ = ["Fit", "LayerSparsity", "Pruned", "prune", "spared"]
+__all__ = ["Fit", "LayerSparsity", "Pruned", "prune", "require_prunable", "spared"]
 
 
 class Fit(Protocol):
@@ -92,10 +92,7 @@ def prune(
     """
     # Else metrics without a name would be `auc`, then `auc_1`: other log keys in a second run.
     tf_keras.backend.clear_session()
-    try:
-        twin = mirror(model)
-    except ConversionError as error:
-        raise ConfigError(f"prune: {error}") from error
+    twin = _twin(model)
     check_parity(model, twin, images)
     if sparsities is None:
         sparsities = allotted(list(prunable(twin)), ramp.sparsity)
@@ -119,6 +116,25 @@ def prune(
     check_parity(pruned, stripped, images)
     measured = (_measure(name, layer, sparsities[name], pattern) for name, layer in chosen.items())
     return Pruned(pruned, tuple(measured))
+
+
+def require_prunable(
+    model: keras.Model, sparsities: Mapping[str, float], pattern: Pattern = UNSTRUCTURED
+) -> None:
+    """Refuse what `prune` would refuse, of a model that need not be trained yet.
+
+    Raises:
+        ConfigError: a layer has no twin or cannot take the pattern.
+    """
+    named = dict(leaves(_twin(model)))
+    _check_pattern({name: named[name] for name, share in sparsities.items() if share}, pattern)
+
+
+def _twin(model: keras.Model) -> Any:
+    try:
+        return mirror(model)
+    except ConversionError as error:
+        raise ConfigError(f"prune: {error}") from error
 
 
 def _check_pattern(chosen: Mapping[str, Any], pattern: Pattern) -> None:

@@ -1,0 +1,94 @@
+"""What the network shows as soon as it is built is said before anything is trained."""
+
+import keras
+import pytest
+
+from pipeline import Config
+from pipeline.settings import Prune
+from pipeline.stages import prune
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["prune.exclude=[hidden*]", "variants=[float32,prune+int8]"],
+            "prune: exclude pattern 'hidden*' matches no layer with a kernel: conv2d, ",
+        ),
+        (
+            ["prune.layers={hidden*: 0.5}", "prune.sparsity=auto", "variants=[prune+int8]"],
+            "prune: layers pattern 'hidden*' matches no layer with a kernel: conv2d, ",
+        ),
+        (
+            ["build.width=8", "cluster.layers={first: 256}", "variants=[float32,cluster+int8]"],
+            "cluster: layer 'conv2d' has 72 weights, fewer than 256 clusters",
+        ),
+        (
+            ["slim.keep=[hidden*]", "variants=[float32,slim+prune+int8]"],
+            "slim: keep pattern 'hidden*' matches no layer: ",
+        ),
+        (
+            ["slim.macs=0.01", "variants=[float32,slim+int8]"],
+            "slim: macs of 1.0% are out of reach: with all removed that can be, ",
+        ),
+    ],
+    ids=lambda one: one[0].partition("=")[0] if isinstance(one, list) else "",
+)
+def test_it_is_one_line_and_exit_2_and_nothing_was_trained(words, said, inside, tmp_path):
+    refused(inside, tmp_path, *words, said=said)
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ("prune+int8", "prune: cannot mirror the model: layer 'odd' (Resizing)"),
+        ("cluster+int8", "cluster: cannot mirror the model: layer 'odd' (Resizing)"),
+        ("qat", "qat: cannot train as the file of layer 'odd' (Resizing)"),
+        ("slim+int8", "slim: what 'strange' (Dot) does to channels is not known: keep it whole"),
+    ],
+)
+def test_a_layer_that_a_stage_cannot_take_is_named(variant, said, inside, tmp_path):
+    layers = keras.layers
+    images = keras.Input((8, 8, 1))
+    x = layers.Resizing(8, 8, pad_to_aspect_ratio=True, name="odd")(layers.Rescaling(0.004)(images))
+    x = layers.Flatten()(layers.Conv2D(16, 3)(x))
+    x = layers.Concatenate()([x, layers.Dot(axes=1, name="strange")([x, x])])
+    keras.Model(images, layers.Dense(10, activation="softmax")(x)).save(tmp_path / "own.keras")
+    words = ["build.model=file", f"build.path={tmp_path / 'own.keras'}", f"variants=[{variant}]"]
+    refused(inside, tmp_path, *words, said=said)
+
+
+def refused(inside, tmp_path, *words, said):
+    done = inside("run", *words, artifacts=tmp_path / "artifacts")
+    *before, last = done.errors
+    assert (done.code, last[: len(said) + 7]) == (2, f"error: {said}")
+    assert [line.split()[:2] for line in before] == [
+        ["✓", "ingest"],
+        ["✓", "augment"],
+        ["✓", "build"],
+    ]
+    assert not (tmp_path / "artifacts" / ".cache" / "train").exists()
+
+
+def test_the_network_an_ensemble_answers_as_is_not_that_of_build():
+    variants = [
+        *("prune+int8", "slim+prune+qat", "slim+scratch+int8", "ensemble+prune+int8"),
+        "ensemble+distill+prune+int8",
+    ]
+    steps = Config.load(overrides=[f"variants=[{','.join(variants)}]"]).resolve().values()
+    found = {step.id: step.as_built for step, _ in steps if step.path and not step.is_file}
+    assert found["prune(prune)"]
+    assert found["prune(slim+prune)"]
+    assert not found["prune(ensemble+prune)"]
+    assert found["distill(ensemble+distill)"] is False
+    assert found["prune(ensemble+distill+prune)"]
+
+
+def test_equal_settings_are_asked_about_once(inside, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(prune, "check_network", lambda settings, build: asked.append(settings))
+    words = ["variants=[prune+int8,prune+dynamic,prune.hard+int8]", "prune.presets={hard: {}}"]
+    monkeypatch.setattr(prune, "run", None)
+    inside("run", "--until", "prune", "train.epochs=2", *words, artifacts=tmp_path / "artifacts")
+    assert len(asked) == 1
+    assert isinstance(asked[0], Prune)
