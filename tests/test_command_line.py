@@ -295,6 +295,7 @@ def test_home_is_understood_in_the_path_of_a_source(tmp_path, bad):
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 def test_the_last_line_of_a_failed_run_is_its_error_in_the_log_too(copied, inside):
     done = inside("run", *SMALL, "train.learning_rate=1e30", artifacts=copied)
     log = (copied / ".history" / "digits" / "run.log").read_text()

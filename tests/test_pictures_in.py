@@ -124,6 +124,7 @@ def test_too_many_broken_pictures_are_one_line_and_all_are_in_the_log(sources, i
     assert not list((tmp_path / "a" / ".cache" / "ingest").iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_goes_the_whole_way_to_the_report(tmp_path, digits):
     """Through a process of its own, as a user calls it, with one picture broken."""
     root = write_folder(tmp_path / "mine", *digits)

@@ -53,6 +53,7 @@ def test_another_size_is_counted_live_with_a_line_a_network():
     assert "at 32 × 32 × 3 with 100 classes" in done.out
 
 
+@pytest.mark.slow
 def test_a_backbone_is_counted_without_fetching_its_weights():
     done = call("show", "models", "backbone", "--size", "96x96x3", "--classes", "5")
     assert done.code == 0, done.err
@@ -71,6 +72,7 @@ def test_one_network_is_told_whole_with_options_laid_over():
     assert "194 parameters (178 trainable)" in done.out
 
 
+@pytest.mark.slow
 def test_the_network_of_a_recipe_is_told(tmp_path):
     recipe = tmp_path / "r.yaml"
     recipe.write_text("build: {model: lenet5, activation: relu}\n")

@@ -12,6 +12,7 @@ from pipeline.errors import DataError
 from pipeline.settings import Ingest
 from tests.attacks import corpus
 from tests.attacks.watching import accepted, refused
+from tests.marks import slow_but
 
 IMAGES, LABELS = corpus.digits_arrays()
 
@@ -82,7 +83,9 @@ def test_arrays_that_do_not_fit_are_refused(take, tmp_path, what):
     refused(take(path, dataset="arrays", size=8), f"{path}: ", message)
 
 
-@pytest.mark.parametrize("what", ["objects", "lengths", "huge", "no text", "code"])
+@pytest.mark.parametrize(
+    "what", slow_but(["objects", "huge"], ["objects", "lengths", "huge", "no text", "code"])
+)
 def test_they_are_from_outside_too(take_apart, tmp_path, what):
     said, message = WRONG[what]
     path = arrays(tmp_path / "set.npz", **said)

@@ -11,6 +11,7 @@ from pipeline.errors import DataError
 from pipeline.settings import Ingest
 from tests.attacks import corpus
 from tests.attacks.watching import accepted, refused
+from tests.marks import slow_but
 
 IMAGES, LABELS = corpus.digits_arrays()
 
@@ -73,7 +74,7 @@ def test_files_that_do_not_fit_are_refused_by_their_name(take, files, what, pack
     assert f"{folder}/{name.replace('_', '-')}-idx" in taken.line
 
 
-@pytest.mark.parametrize("cut", [1, 12, -1])
+@pytest.mark.parametrize("cut", slow_but([12], [1, 12, -1]))
 def test_a_packed_file_that_is_cut_is_refused(take_apart, files, cut):
     folder = files(packed=True)
     path = folder / "train-images-idx3-ubyte.gz"

@@ -12,6 +12,7 @@ from pipeline.errors import DataError
 from pipeline.settings import Ingest
 from tests.attacks import corpus, mutations
 from tests.attacks.watching import accepted
+from tests.marks import slow_but
 
 
 def test_each_of_a_thousand_mutated_pictures_is_read_or_listed(take_apart, sound):
@@ -79,7 +80,7 @@ def test_mutated_arrays_are_read_or_refused(tmp_path):
     assert refused > 100
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", slow_but([True], [False, True]))
 def test_mutated_idx_files_are_read_or_refused(tmp_path, packed):
     settings = Ingest(dataset="idx", path=tmp_path)
     files = {}

@@ -9,6 +9,7 @@ import pytest
 
 from tests.attacks import corpus
 from tests.attacks.watching import accepted, refused
+from tests.marks import slow_but
 
 NASTY = (
     "<script>",
@@ -44,7 +45,7 @@ def classes_of(folder, names):
     return folder
 
 
-@pytest.mark.parametrize("door", ["take", "take_apart"])
+@pytest.mark.parametrize("door", slow_but(["take"], ["take", "take_apart"]))
 def test_a_class_may_have_any_name_a_folder_can(request, sound, door):
     taken = accepted(request.getfixturevalue(door)(classes_of(sound, NASTY)))
     assert taken.facts["classes"] == sorted([*corpus.CLASSES, *SHOWN])

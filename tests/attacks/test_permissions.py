@@ -9,6 +9,7 @@ import pytest
 from tests.attacks import corpus
 from tests.attacks.watching import accepted, refused, watch
 from tests.front_door import ROOT, Done, command
+from tests.marks import slow_but
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # of Linux
 
@@ -82,6 +83,7 @@ def test_an_unreadable_folder_is_set_aside(take_restricted, sound, closed):
     assert taken.said() == {"nine/more": "cannot be listed: Permission denied"}
 
 
+@pytest.mark.slow
 def test_a_link_to_where_nobody_may_look_is_set_aside(take_restricted, sound, closed):
     (sound / "nine" / "more").mkdir()
     corpus.gray(6, 0).save(sound / "nine" / "more" / "lost.png")
@@ -98,7 +100,7 @@ def test_an_unreadable_source_is_refused_by_its_name(take_restricted, sound, clo
     refused(take_restricted(closed(sound)), f"{sound}: cannot be listed: Permission denied")
 
 
-@pytest.mark.parametrize("dataset", ["folder", "table", "arrays", "idx"])
+@pytest.mark.parametrize("dataset", slow_but(["folder"], ["folder", "table", "arrays", "idx"]))
 def test_a_source_that_cannot_be_reached_is_refused_by_its_name(
     take_restricted, sound, closed, dataset
 ):
@@ -114,6 +116,7 @@ def test_an_unreadable_table_is_refused_by_its_name(take_restricted, sound, clos
     refused(take_restricted(table, dataset="table"), f"{table}: cannot be read: Permission denied")
 
 
+@pytest.mark.slow
 def test_a_row_that_points_where_nobody_may_look_is_set_aside(take_restricted, sound, closed):
     rows = [f"{n}/{i:03d}.png,{n}" for n in corpus.CLASSES for i in range(corpus.EACH)]
     (sound / "table.csv").write_text("\n".join(["path,label", *rows, "shut/a.png,nine"]))

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from tests.attacks import corpus
 from tests.attacks.watching import accepted
+from tests.marks import slow_but
 
 GRAYS = {"white": 255, "gray": 128, "black": 0}
 TURNED = {  # by the EXIF standard: what row 0 and column 0 of the file are of the upright picture
@@ -73,7 +74,7 @@ def test_pictures_are_upright_by_exif_to_the_pixel(take, sound, kind):
     assert counted(taken.pictures("odd")) == {wide(number).tobytes(): 8 for number in range(3)}
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "AVIF"])
+@pytest.mark.parametrize("kind", slow_but(["JPEG"], ["JPEG", "AVIF"]))
 def test_pictures_are_upright_by_exif_up_to_what_the_format_loses(take_apart, sound, kind):
     files = {
         f"{number}{turn}": corpus.encoded(
@@ -120,7 +121,7 @@ def test_exif_that_cannot_be_read_is_noted(take, sound):
     assert set(taken.said("noted")) == {f"odd/{name}" for name in files}
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+@pytest.mark.parametrize("kind", slow_but(["PNG"], ["PNG", "TIFF", "PPM"]))
 def test_16_bit_gray_is_divided_by_257_and_rounded(take, sound, kind):
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     levels = [np.roll(levels, number * 1000) for number in range(3)]
@@ -297,7 +298,7 @@ def test_colour_profiles_and_16_bit_colour_are_as_decoding_says(take, sound):
     assert counted(taken.pictures("odd")) == counted(wanted)
 
 
-@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("fit", slow_but(["crop"], ["crop", "pad", "stretch"]))
 def test_a_thread_of_a_picture_comes_to_size(take_apart, sound, fit):
     """1 pixel by 5000, and the other way round: as asked for, not an error, not a picture lost."""
     ramps = [np.linspace(number * 20, 250, 5000).round().astype(np.uint8) for number in range(3)]

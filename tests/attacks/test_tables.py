@@ -67,6 +67,7 @@ def test_a_row_that_names_no_picture_is_set_aside_with_its_number(
     assert len(found[NEXT]) < 300
 
 
+@pytest.mark.slow
 def test_all_those_rows_at_once_in_a_process_of_its_own(take_apart, sound, table, tmp_path):
     corpus.gray(6, 0).save(tmp_path / "outside.png")
     rows = ("../outside.png,nine", f"{tmp_path}/outside.png,nine", "gone.png,nine", "nine/001.png,")
@@ -186,6 +187,7 @@ def test_other_line_ends_and_delimiters_are_read(take, table, newline, comma):
     assert aside(take(written, dataset="table")) == {}
 
 
+@pytest.mark.slow
 def test_many_rows_take_little_memory(tmp_path):
     """Ten thousand rows, all wrong: some hundred bytes each, not the pictures they might be."""
     rows = "\n".join(f"gone/{number}.png,{number % 7}" for number in range(10_000))

@@ -40,7 +40,15 @@ def pictures():
     return [Found(f"picture {number:02d}.", 0, content) for number, content in enumerate(files)]
 
 
-@pytest.mark.parametrize("killers", [(0,), (59,), (7, 8, 9), (0, 16, 17, 40, 59)])
+@pytest.mark.parametrize(
+    "killers",
+    [
+        (0,),
+        (59,),
+        pytest.param((7, 8, 9), marks=pytest.mark.slow),
+        pytest.param((0, 16, 17, 40, 59), marks=pytest.mark.slow),
+    ],
+)
 def test_only_the_pictures_that_crash_are_lost_and_the_order_holds(pictures, killers):
     work = deadly(*(f"picture {number:02d}." for number in killers))
     outcomes = list(decoded(pictures, RULES, work, processes=2))

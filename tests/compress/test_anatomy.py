@@ -10,6 +10,7 @@ from pipeline.compress.anatomy import anatomy, sketched
 from pipeline.compress.formats import FORMATS
 from pipeline.errors import ConfigError
 from pipeline.measure.flatbuffer import inspect
+from tests.marks import slow_but
 
 
 def rows(model):
@@ -85,7 +86,7 @@ def test_a_network_counts_what_a_hand_counts(name):
     assert found.uncounted == ()
 
 
-@EVERY
+@pytest.mark.parametrize("name", slow_but(["branching"], BY_HAND))
 def test_the_converter_counts_the_same(name, tmp_path):
     model = BY_HAND[name][0]()
     assert anatomy(model).macs == written(model, "float32", tmp_path).macs
@@ -222,8 +223,8 @@ def trained_looking(model):
     "make",
     [
         lambda: MODELS["lenet5"]((28, 28, 1), 10),
-        lambda: MODELS["small_cnn"]((28, 28, 1), 10, width=4),
-        lambda: MODELS["small_cnn"]((28, 28, 1), 10),
+        pytest.param(lambda: MODELS["small_cnn"]((28, 28, 1), 10, width=4), marks=pytest.mark.slow),
+        pytest.param(lambda: MODELS["small_cnn"]((28, 28, 1), 10), marks=pytest.mark.slow),
         lambda: keras.applications.MobileNet(
             input_shape=(64, 64, 3), weights=None, classes=10, alpha=0.25
         ),

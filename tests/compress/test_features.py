@@ -9,6 +9,7 @@ from pipeline.compress.features import Matching, attention, attention_transfer, 
 from pipeline.compress.pairing import pairs
 from pipeline.fit.ensembles.members import voting
 from pipeline.fit.files import load_model, save_model
+from tests.marks import slow_but
 
 
 def network(seed, width=4):
@@ -73,7 +74,7 @@ def test_training_loss_has_the_distance_by_its_weight_and_validation_has_not(few
     assert losses[1] - losses[0] == pytest.approx(3 * np.mean(apart), rel=0.01)
 
 
-@pytest.mark.parametrize("method", ["attention", "hints"])
+@pytest.mark.parametrize("method", slow_but(["attention"], ["attention", "hints"]))
 def test_matching_pulls_the_pupils_maps_to_the_teachers(method, few):
     images, labels, targets = few
     split, after = (images.astype(np.uint8), labels), {}
@@ -87,7 +88,7 @@ def test_matching_pulls_the_pupils_maps_to_the_teachers(method, few):
     assert np.less(after[10.0], 0.7 * np.array(after[0.0])).all(), after
 
 
-@pytest.mark.parametrize("method", ["attention", "hints"])
+@pytest.mark.parametrize("method", slow_but(["hints"], ["attention", "hints"]))
 def test_the_teacher_and_the_shape_of_the_pupil_stay_as_they_were(method, few, tmp_path):
     images, _, targets = few
     network_, teacher = network(0), network(1, 6)

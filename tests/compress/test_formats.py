@@ -11,6 +11,7 @@ from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.tflite import read_graph
 from pipeline.stages.build import with_preprocessing
+from tests.marks import slow_but
 
 SHOWN = slice(1000, 1400)  # pictures no network here was trained on
 
@@ -142,7 +143,7 @@ def test_a_network_that_needs_more_than_tflite_is_refused_in_one_line(pictures):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", slow_but(["int8"], FORMATS))
 def test_converting_again_gives_equal_bytes(name, model, pictures, converted):
     MODELS["lenet5"]((8, 8, 1), 10)  # whatever was built in between
     again = FORMATS[name](model, pictures[:100], "uint8")
@@ -163,13 +164,13 @@ def test_low_contrast_calibration_clips_no_raw_byte(calibrated, pictures, expect
     assert np.abs(answers - expected).mean() < 0.02
 
 
-@pytest.mark.parametrize("value", [0, 100])
+@pytest.mark.parametrize("value", slow_but([0], [0, 100]))
 def test_constant_calibration_pictures_leave_the_raw_byte_as_it_is(value, calibrated):
     path = calibrated(np.full((4, 8, 8, 1), value, np.uint8))
     assert ends(path)[0] == ("uint8", 1, 0)
 
 
-@pytest.mark.parametrize("preprocess", ["centre", "standardize"])
+@pytest.mark.parametrize("preprocess", slow_but(["standardize"], ["centre", "standardize"]))
 def test_pictures_normalized_by_statistics_keep_the_raw_byte_too(
     preprocess, digits, pictures, calibrated
 ):

@@ -13,6 +13,7 @@ from pipeline.data.batches import plain_batches, steps, training_batches, weighe
 from pipeline.data.operations.base import Batch
 from pipeline.errors import ConfigError
 from tests.front_door import ROOT
+from tests.marks import slow_but
 
 COUNT, BATCH = 50, 16  # three whole batches and one of two pictures
 
@@ -127,7 +128,7 @@ def test_everything_is_everything():
     assert set(named) == set(AUGMENTATIONS)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", slow_but([3], [1, 3]))
 def test_how_many_batches_are_made_at_once_changes_no_bit(channels, digits, monkeypatch):
     split = (np.repeat(digits[0][:COUNT], channels, axis=-1), digits[1][:COUNT])
 
@@ -237,7 +238,7 @@ def however_large(request, monkeypatch):
         monkeypatch.setattr(batches, "ASKED", 20)
 
 
-@pytest.mark.parametrize("batch", [1, 7, 16, 25, 50, 64])
+@pytest.mark.parametrize("batch", slow_but([7, 50], [1, 7, 16, 25, 50, 64]))
 def test_a_mapped_file_gives_the_bits_that_memory_gives(
     batch, numbered, digits, on_disk, however_large
 ):
@@ -312,7 +313,7 @@ print((own_memory() - before) / images.nbytes)
 """
 
 
-@pytest.mark.parametrize("made", ["training", "plain"])
+@pytest.mark.parametrize("made", slow_but(["training"], ["training", "plain"]))
 def test_pictures_are_not_copied_into_memory(made, tmp_path):
     # A gigabyte of nothing: a file with a hole takes no disk.
     path = tmp_path / "images.npy"

@@ -474,6 +474,7 @@ def test_pictures_are_read_as_they_are_asked_for(copied):
     assert isinstance(next(pictures), Found)  # the missing shard is not looked at yet
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_set(kinds, tmp_path):
     large = np.random.default_rng(0).bytes(2**20)
     features = {"image": kinds.Image(), "label": kinds.ClassLabel(num_classes=2)}

@@ -20,13 +20,18 @@ QUANTIZE = [f"quantize({v})" for v in ("float32", "float16", "dynamic", "int8", 
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("quantize.calibration_images=100", [*QUANTIZE, "export", "benchmark", "report"]),
-        ("report.max_drop_pp=3.0", ["report"]),
+        pytest.param(
+            "quantize.calibration_images=100",
+            [*QUANTIZE, "export", "benchmark", "report"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("report.max_drop_pp=3.0", ["report"], marks=pytest.mark.slow),
         ("benchmark.rounds=3", ["benchmark", "report"]),
-        ("name=other", ["report"]),
-        (
+        pytest.param("name=other", ["report"], marks=pytest.mark.slow),
+        pytest.param(
             "variants=[float32, float16, dynamic, int8, prune+int8, int16x8]",
             ["quantize(int16x8)", "export", "benchmark", "report"],
+            marks=pytest.mark.slow,
         ),
         ("variants=[int8]", ["export", "benchmark", "report"]),
         ("augment.preview=9", ["augment"]),

@@ -149,6 +149,7 @@ def test_a_member_that_fails_costs_its_ensemble_and_nothing_else(copied, inside,
     assert "the loss became NaN" in (copied / "digits" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_too_few_pictures_to_fit_an_ensemble_on_refuse_the_variant_alone(
     tmp_path, inside, monkeypatch
 ):

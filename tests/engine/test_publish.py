@@ -10,6 +10,7 @@ from pipeline import publish
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.settings import CHECKPOINTS
 from tests.front_door import SMALL, call, picture_of, ran
+from tests.marks import slow_but
 
 LOG = ".history/digits/run.log"
 
@@ -38,7 +39,7 @@ def test_what_a_finished_swap_left_is_cleared_whatever_its_name(copied):
     assert picture_of(copied / "digits") == before
 
 
-@pytest.mark.parametrize("when", ["_remember", "_swap"])
+@pytest.mark.parametrize("when", slow_but(["_swap"], ["_remember", "_swap"]))
 def test_a_signal_while_publishing_leaves_earlier_results(copied, monkeypatch, inside, when):
     def interrupt(draft, target, old):
         target.rename(old)
@@ -81,7 +82,7 @@ def small_disk(finished, tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("room", [0, 300_000, 1_400_000])
+@pytest.mark.parametrize("room", slow_but([300_000], [0, 300_000, 1_400_000]))
 def test_a_full_disk_is_exit_5_and_earlier_results_stay(small_disk, room):
     """No room for a log line, for a report, for the results to be published."""
     before = picture_of(small_disk / "digits")

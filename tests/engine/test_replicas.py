@@ -79,6 +79,7 @@ def test_a_replica_that_cannot_be_trained_stops_no_other(copied, inside, monkeyp
 
 
 @pytest.mark.parametrize(("failing", "left"), [("int8", [2, 1]), ("float32", [1, 1])])
+@pytest.mark.slow
 def test_a_variant_that_fails_in_a_replica_counts_in_the_others(
     failing, left, copied, inside, monkeypatch
 ):

@@ -13,9 +13,9 @@ from pipeline.fit import session
 from pipeline.fit.class_weights import class_weights
 from pipeline.fit.loop import fit
 from pipeline.settings import Train
+from tests.marks import slow_but
 
 SETTINGS = {"epochs": 6, "batch": 32, "learning_rate": 0.003, "warmup_epochs": 0.5}
-APIS = pytest.mark.parametrize("api", [keras, tf_keras])
 RARE = 8  # drawn much like other digits
 
 
@@ -62,14 +62,14 @@ def test_no_weights_are_no_weights(imbalanced):
     assert class_weights("none", imbalanced.train[1], 10) is None
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([keras], [keras, tf_keras]))
 def test_balanced_weights_find_more_of_a_rare_class(api, imbalanced, network):
     plain, _ = fitted(imbalanced, network, api)
     weighted, _ = fitted(imbalanced, network, api, class_weights="balanced")
     assert recall(weighted, imbalanced) > recall(plain, imbalanced) + 0.2
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([tf_keras], [keras, tf_keras]))
 def test_the_loss_of_training_is_weighted_and_that_of_validation_is_not(api, imbalanced, network):
     still = {"epochs": 1, "warmup_epochs": 0.0, "optimizer": "sgd", "learning_rate": 1e-12}
     _, plain = fitted(imbalanced, network, api, **still)
@@ -81,7 +81,7 @@ def test_the_loss_of_training_is_weighted_and_that_of_validation_is_not(api, imb
     assert weighted.history["val_loss"][0] == pytest.approx(given, rel=1e-5)
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([keras], [keras, tf_keras]))
 def test_a_mixed_picture_weighs_what_its_classes_do(api, imbalanced, network):
     still = {"epochs": 1, "warmup_epochs": 0.0, "optimizer": "sgd", "learning_rate": 1e-12}
     mixed = replace(imbalanced, policy=[{"mixup": {"alpha": 1.0}}])

@@ -8,6 +8,7 @@ from pipeline.fit import execution, session
 from pipeline.fit.execution import steps_together
 from pipeline.fit.loop import fit
 from pipeline.settings import Train
+from tests.marks import slow_but
 
 MACS = 32 * (64 * 32 + 32 * 10)  # of a batch, in the network of these tests
 
@@ -78,7 +79,7 @@ def test_timing_leaves_the_model_as_it_was(compiled, batches):
     assert compiled.optimizer.iterations == 0
 
 
-@pytest.mark.parametrize("together", [4, "auto"])
+@pytest.mark.parametrize("together", slow_but(["auto"], [4, "auto"]))
 def test_the_weights_are_those_of_steps_run_alone_bit_by_bit(
     together, shorter, network, in_doubt, monkeypatch
 ):

@@ -8,6 +8,7 @@ from pipeline.errors import ConfigError
 from pipeline.fit import session
 from pipeline.fit.loop import fit
 from pipeline.settings import Train
+from tests.marks import slow_but
 
 STILL = {"batch": 32, "learning_rate": 0.01, "warmup_epochs": 0.0}
 
@@ -45,7 +46,7 @@ def test_frozen_layers_stay_as_they_are_their_statistics_too_and_can_learn_again
     assert all(layer.trainable for layer in three.layers)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "nesterov", "muon"])
+@pytest.mark.parametrize("optimizer", slow_but(["adam"], ["adam", "nesterov", "muon"]))
 def test_a_layer_with_a_rate_of_its_own_moves_by_that_factor(optimizer, three, shorter):
     """One step from the same weights: what differs is the factor alone."""
     initial = three.get_weights()

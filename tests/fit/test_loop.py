@@ -15,6 +15,7 @@ from pipeline.fit.history import read_history
 from pipeline.fit.loop import Task, fit
 from pipeline.settings import Train
 from tests.keras_accuracy import accuracy
+from tests.marks import slow_but
 
 SETTINGS = {"epochs": 4, "batch": 32, "learning_rate": 0.01, "warmup_epochs": 0.5}
 
@@ -85,6 +86,7 @@ def test_patience_ends_a_fit_early(shorter, network):
     assert len(done.history["loss"]) < 30
 
 
+@pytest.mark.slow
 def test_two_fits_with_one_seed_are_equal_bit_for_bit(shorter, network):
     augmented = replace(shorter(128), policy=complete("strong"))
     one, first = fitted(augmented, network, seed=4, epochs=2)
@@ -105,7 +107,7 @@ def test_training_sees_augmented_pictures_and_validation_does_not(task, network)
 
 @pytest.mark.parametrize(
     ("pictures", "executed_together"),
-    [(384, 5), (33, 2)],  # 12 and 2 steps; validation is 2 batches
+    slow_but([(33, 2)], [(384, 5), (33, 2)]),  # 12 and 2 steps; validation is 2 batches
 )
 def test_steps_run_together_train_and_validate_as_steps_run_alone(
     pictures, executed_together, shorter, network

@@ -12,6 +12,7 @@ from pipeline.fit import session
 from pipeline.fit.loop import fit
 from pipeline.fit.losses import loss, smoothed
 from pipeline.settings import Prune, Train
+from tests.marks import slow_but
 
 APIS = pytest.mark.parametrize("api", [keras, tf_keras])
 LOSSES = ("cross_entropy", "binary_cross_entropy", "focal", "mse", "smooth_l1")
@@ -57,7 +58,11 @@ def test_a_loss_is_its_formula_in_the_mean_over_pictures(said, of_each, api):
 
 
 @pytest.mark.parametrize(
-    ("name", "api"), [*((name, keras) for name in LOSSES), ("focal", tf_keras)]
+    ("name", "api"),
+    slow_but(
+        [("cross_entropy", keras), ("focal", tf_keras)],
+        [*((name, keras) for name in LOSSES), ("focal", tf_keras)],
+    ),
 )
 def test_digits_are_learned_with_every_loss(name, api, task, network):
     _, done = fitted(task, network, api, loss=name, epochs=4, batch=32, learning_rate=0.01)
@@ -65,7 +70,7 @@ def test_digits_are_learned_with_every_loss(name, api, task, network):
     assert done.best["val_accuracy"] > 0.7
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([tf_keras], [keras, tf_keras]))
 def test_classes_weigh_in_training_whatever_the_loss(api, task, network):
     kept = np.flatnonzero((task.train[1] != 8) | (np.arange(384) < 60))
     fewer = replace(task, train=(task.train[0][kept], task.train[1][kept]))
@@ -85,7 +90,7 @@ def test_smoothing_spreads_a_share_of_each_target_over_all_classes(task):
     assert smoothed(plain, 0.0) is plain
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([keras], [keras, tf_keras]))
 def test_training_is_smoothed_and_validation_is_not(api, task, network):
     model, plain = fitted(task, network, api, **STILL)
     _, smooth = fitted(task, network, api, **STILL, label_smoothing=0.3)

@@ -11,6 +11,7 @@ from pipeline.fit import session
 from pipeline.fit.loop import fit
 from pipeline.fit.muon import Muon, is_matrix, of, orthogonal
 from pipeline.settings import Train
+from tests.marks import slow_but
 
 APIS = pytest.mark.parametrize("api", [keras, tf_keras])
 SHAPES = {"first": (3, 3, 1, 4), "hidden": (3, 3, 4, 8), "dense": (12, 7), "last": (7, 5)}
@@ -155,7 +156,7 @@ def convolutions():
     return keras.Model(images, layers.Dense(10, activation="softmax")(x))
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([keras], [keras, tf_keras]))
 def test_it_learns_digits_in_fewer_steps_than_adam(api, task):
     losses = {}
     for name, rate in (("adam", 0.01), ("adam", 0.03), ("muon", 0.03)):

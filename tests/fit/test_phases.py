@@ -86,6 +86,7 @@ def test_order_of_pictures_goes_on_in_the_second_phase(task, network, monkeypatc
     assert begun == [0, task.steps_per_epoch(Train(**SETTINGS))]
 
 
+@pytest.mark.slow
 def test_patience_ends_a_phase_and_not_the_fit(task, network):
     _, done, _ = fitted(
         task,

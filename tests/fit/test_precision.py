@@ -8,6 +8,7 @@ from pipeline.fit import session
 from pipeline.fit.loop import fit
 from pipeline.fit.precision import recast
 from pipeline.settings import Train
+from tests.marks import slow_but
 
 
 def test_whole_precision_is_the_model_itself(network):
@@ -15,7 +16,9 @@ def test_whole_precision_is_the_model_itself(network):
     assert recast(model, "float32") is model
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", slow_but(["mixed_bfloat16"], ["mixed_bfloat16", "mixed_float16"])
+)
 def test_a_twin_computes_in_half_the_bits_and_learns_whole_weights(precision, task, network):
     session.begin(0)
     model = network(keras)

@@ -80,13 +80,8 @@ VARIED = {
 }
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        pytest.param(settings, id=name, marks=() if name == "adam" else pytest.mark.slow)
-        for name, settings in VARIED.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", VARIED.values(), ids=VARIED)
 def test_a_pruning_cut_off_again_and_again_comes_to_the_same_state(settings, tmp_path):
     whole = run(**settings)
     for place in ((1, 1), (EPOCHS - 1, BATCHES)):  # on the ramp, and after it
@@ -99,6 +94,7 @@ def test_a_pruning_cut_off_again_and_again_comes_to_the_same_state(settings, tmp
     assert (tmp_path / LOGS / "history.csv").is_file()
 
 
+@pytest.mark.slow
 def test_a_pruning_that_was_whole_is_not_done_again(tmp_path, undisturbed):
     run(tmp_path)
     again = run(tmp_path, (EPOCHS - 1, 0))  # which it does not come to
@@ -180,6 +176,7 @@ def test_whatever_tfmot_has_wrapped_goes_on_from_the_middle_of_an_epoch(wrap, tm
     assert all(np.array_equal(one, two) for one, two in zip(state, wanted, strict=True))
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_from(
     tmp_path, undisturbed, monkeypatch
 ):

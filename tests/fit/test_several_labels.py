@@ -22,6 +22,7 @@ from pipeline.fit.metrics import accuracy
 from pipeline.measure import statistics
 from pipeline.settings import THRESHOLD, Ingest, Train
 from pipeline.show import label_sets
+from tests.marks import slow_but
 
 APIS = pytest.mark.parametrize("api", [keras, tf_keras])
 P = np.array([[0.9, 0.4, 0.1], [0.25, 0.5, 0.6]], np.float32)
@@ -127,7 +128,7 @@ def test_mixed_pictures_show_each_class_by_the_share_of_it(mix):
     assert not np.array_equal(targets, labels)
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([tf_keras], [keras, tf_keras]))
 def test_the_metric_called_accuracy_is_exact_match(api, pages):
     session.begin(0)
     model = network()
@@ -144,7 +145,7 @@ def test_every_room_means_the_same_threshold():
     assert THRESHOLD == statistics.THRESHOLD == label_sets.THRESHOLD
 
 
-@APIS
+@pytest.mark.parametrize("api", slow_but([keras], [keras, tf_keras]))
 def test_several_labels_are_learned_and_the_best_epoch_is_of_exact_match(api, pages):
     session.begin(0)
     model = network()
@@ -159,6 +160,7 @@ def test_several_labels_are_learned_and_the_best_epoch_is_of_exact_match(api, pa
     assert exact == pytest.approx(done.best["val_accuracy"], abs=1e-6), "its weights are put back"
 
 
+@pytest.mark.slow
 def test_balanced_weights_find_more_of_a_rare_class(pages):
     images, labels = pages.train
     rare = np.flatnonzero((labels[:, 0] == 0) | (np.arange(500) % 5 == 0))

@@ -12,6 +12,7 @@ from pipeline.data.augmentation import complete
 from pipeline.fit.loop import fit
 from pipeline.fit.teaching import Teacher, taught
 from pipeline.settings import Train
+from tests.marks import slow_but
 
 SETTINGS = Train(epochs=4, batch=32, learning_rate=0.02, warmup_epochs=0, seed=3)
 
@@ -53,7 +54,7 @@ def test_without_a_teacher_batches_are_as_they_were():
     assert taught(batches, None) is batches
 
 
-@pytest.mark.parametrize("api", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("api", slow_but([keras], [keras, tf_keras]), ids=["keras", "tf_keras"])
 def test_who_is_told_nonsense_learns_from_the_teacher(api, task, teacher):
     def accuracy(share):
         model = network(2) if api is keras else mirror(network(2))

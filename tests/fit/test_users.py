@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.fit import users
 from pipeline.settings import Train
-from tests.front_door import SMALL, call
+from tests.front_door import SMALL
 
 WHISPER = """
 import keras
@@ -84,16 +84,16 @@ def test_what_is_no_callback_is_said_in_one_line(said, why, here):
     assert "\n" not in text
 
 
-def test_it_is_called_in_a_run_and_training_is_done_anew_when_it_is_edited(here):
+def test_it_is_called_in_a_run_and_training_is_done_anew_when_it_is_edited(here, inside):
     words = ("run", *SMALL, "train.epochs=2", "train.callbacks=[whispers:Whisper]")
     until = ("--until", "train")
-    done = call(*words, *until, artifacts=here / "artifacts", cwd=here)
+    done = inside(*words, *until, artifacts=here / "artifacts")
     assert done.code == 0, done.err
     lines = (here / "heard.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1"]
     assert "val_accuracy" in lines[0]
     (here / "whispers.py").write_text(WHISPER + "\n# heard again\n")
-    told = call("explain", *words[1:], artifacts=here / "artifacts", cwd=here)
+    told = inside("explain", *words[1:], artifacts=here / "artifacts")
     train = next(line for line in told.out.splitlines() if line.startswith("train"))
     assert "file changed: whispers" in train
     (manifest,) = (here / "artifacts" / ".cache" / "train").glob("*/manifest.json")

@@ -19,6 +19,7 @@ from pipeline.fit import session
 from pipeline.fit.files import load_model, save_model
 from pipeline.measure import flatbuffer
 from pipeline.measure.litert import LiteRT
+from tests.marks import slow_but
 from tests.picture_folders import photos
 
 SHAPE = (32, 32, 3)
@@ -111,7 +112,7 @@ def test_pixels_are_prepared_as_the_network_wants_them(name):
     np.testing.assert_allclose(ours, wanted, atol=1e-5 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("name", ["VGG16", "MobileNetV2", "MobileNetV3Small"])
+@pytest.mark.parametrize("name", slow_but(["VGG16"], ["VGG16", "MobileNetV2", "MobileNetV3Small"]))
 def test_from_pixels_on_it_is_the_network_of_keras(name, tmp_path):
     compare_with_keras(name, SHAPE, tmp_path)
 
@@ -253,7 +254,7 @@ def test_imagenet_without_a_network_is_one_line_that_says_what_to_do(monkeypatch
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("network", ["EfficientNetB0", "MobileNetV2"])
+@pytest.mark.parametrize("network", slow_but(["EfficientNetB0"], ["EfficientNetB0", "MobileNetV2"]))
 def test_a_downloaded_file_and_the_same_file_given_are_one_network(network, monkeypatch, tmp_path):
     published = application(network)
     for layer in published.layers:
@@ -330,6 +331,7 @@ def test_its_options_are_known_without_importing_it():
     assert said == {key: parameters[key].default for key in list(parameters)[2:]}
 
 
+@pytest.mark.slow
 def test_it_learns_and_reaches_a_pocket(tmp_path):
     go_the_whole_way((32, 32, 1), tmp_path, **SMALL)
 

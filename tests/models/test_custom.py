@@ -17,6 +17,7 @@ from pipeline.fit import session
 from pipeline.settings import Build
 from pipeline.stages.build import make_core
 from tests.front_door import ROOT, call
+from tests.marks import slow_but
 from tests.models.custom_layers import LAYERS, MIXED, whole
 
 RECIPE = ROOT / "configs" / "custom.yaml"
@@ -158,7 +159,7 @@ def some_list(draw):
     return copy.deepcopy(layers + tail)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", slow_but(range(4), range(12)))
 def test_every_valid_list_gives_probabilities(seed):
     draw = random.Random(seed)
     session.begin(seed)

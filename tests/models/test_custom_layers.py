@@ -14,8 +14,15 @@ from pipeline.fit import session
 from pipeline.fit.files import load_model, save_model
 from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
+from tests.marks import slow_but
 from tests.models.custom_layers import LAYERS, MIXED, SHAPE, beside, whole
 
+# One of each kind of layer that has a size of its own.
+OF_EACH_KIND = (
+    *("conv valid", "conv strided", "depthwise strided", "separable strided", "transposed"),
+    *("max pool overlapping", "average pool", "global max pool", "upsample", "dense", "add"),
+    *("concatenate features", "group normalization"),
+)
 SIX_AT_A_TIME = [list(LAYERS)[start : start + 6] for start in range(0, len(LAYERS), 6)]
 
 
@@ -37,7 +44,7 @@ def test_every_form_of_every_layer_goes_the_whole_way(names, digits, tmp_path):
     go_the_whole_way(beside(names), digits, tmp_path)
 
 
-@pytest.mark.parametrize("name", MIXED)
+@pytest.mark.parametrize("name", slow_but(["branches"], MIXED))
 def test_a_network_of_all_kinds_goes_the_whole_way(name, digits, tmp_path):
     go_the_whole_way(MIXED[name], digits, tmp_path)
 
@@ -69,7 +76,7 @@ def go_the_whole_way(layers, digits, tmp_path):
     assert np.mean(answers[sure].argmax(-1) == expected[sure].argmax(-1)) > 0.95
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", slow_but(OF_EACH_KIND, LAYERS))
 def test_shapes_are_known_before_anything_is_built(name):
     placed = read(whole(name))
     known = shapes(placed, (9, 12, 3))

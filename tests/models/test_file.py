@@ -21,6 +21,7 @@ from pipeline.fit.files import load_model, save_model
 from pipeline.measure import flatbuffer
 from pipeline.measure.litert import LiteRT
 from pipeline.stages.build import with_preprocessing
+from tests.marks import slow_but
 
 SHAPE = (8, 8, 1)
 pytestmark = pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
@@ -126,7 +127,7 @@ def test_a_model_saved_before_it_had_an_input_is_refused(saved):
         file(SHAPE, 10, path)
 
 
-@pytest.mark.parametrize("kind", ["scale", "own"])
+@pytest.mark.parametrize("kind", slow_but(["own"], ["scale", "own"]))
 def test_it_learns_and_reaches_a_pocket(kind, saved, digits, tmp_path):
     session.begin(0)
     images, labels = digits[0][:256], digits[1][:256]

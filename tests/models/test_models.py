@@ -22,21 +22,16 @@ from pipeline.measure.flatbuffer import inspect as inspect_file
 from pipeline.measure.litert import LiteRT
 from pipeline.settings import Build
 from pipeline.stages.build import make_core, with_preprocessing
+from tests.marks import slow_but
 
 ROOT = Path(__file__).parent.parent.parent
 APART = {"custom", "backbone", "file"}  # need options: they have tests of their own
 EVERY = pytest.mark.parametrize("name", [name for name in MODELS if name not in APART])
-# Deeper than one of their paper, or made of what another is made of.
-SIBLINGS = {"vgg13", "vgg16", "vgg19", "resnet34", "resnet50", "mobilenet_v1"}
-ONE_A_PAPER_FIRST = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in SIBLINGS else ())
-        for name in MODELS
-        if name not in APART
-    ],
+# Dense layers alone, convolutions, normalized ones, a large stem, residuals.
+QUICK = ("mlp", "lenet5", "pocket_cnn", "small_cnn", "nin", "alexnet", "resnet8")
+A_KIND_FIRST = pytest.mark.parametrize(
+    "name", slow_but(QUICK, [name for name in MODELS if name not in APART])
 )
-SHAPES = pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)], ids=str)
 
 # The same networks, thin enough to be tried out in seconds.
 THIN = {
@@ -100,8 +95,16 @@ def pictures(digits):
     return np.pad(large, ((0, 0), (2, 2), (2, 2), (0, 0))), digits[1][:128]
 
 
-@SHAPES
-@EVERY
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (8, 8, 1),
+        pytest.param((28, 28, 1), marks=pytest.mark.slow),
+        pytest.param((32, 32, 3), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+@A_KIND_FIRST
 def test_every_model_maps_pictures_to_probabilities(name, shape):
     model = small(name, shape, 7)
     images = np.random.default_rng(0).uniform(size=(3, *shape)).astype(np.float32)
@@ -114,7 +117,10 @@ def test_every_model_maps_pictures_to_probabilities(name, shape):
     assert (model.layers[0].name, model.layers[-1].name) == ("images", "probabilities")
 
 
-@ONE_A_PAPER_FIRST
+@pytest.mark.parametrize(
+    "name",
+    slow_but(["mlp", "lenet5", "pocket_cnn"], [name for name in MODELS if name not in APART]),
+)
 def test_every_model_learns_and_reaches_a_pocket(name, pictures, tmp_path):
     model = with_preprocessing(small(name, (28, 28, 1), 10), "scale", pictures[0])
     steps = 20 if len(model.layers) < 50 else 5
@@ -133,6 +139,7 @@ def test_every_model_at_its_full_width_reaches_a_pocket(name, pictures, tmp_path
     reaches_a_pocket(model, images, tmp_path)
 
 
+@pytest.mark.slow
 def test_pocket_cnn_with_a_stem_reaches_a_pocket(pictures, tmp_path):
     core = MODELS["pocket_cnn"]((28, 28, 1), 10, widths=[6, 8, 10], stem=4)
     kernels = [layer.kernel.shape[-2:] for layer in core.layers if "conv2d" in layer.name]
@@ -217,7 +224,7 @@ def test_resnet8_has_the_kernels_of_mlperf_tiny():
     assert sum(int(np.prod(kernel.shape)) for kernel in kernels) == 77_360
 
 
-@EVERY
+@A_KIND_FIRST
 def test_options_are_given_by_keyword_and_known_without_importing(name):
     parameters = inspect.signature(MODELS[name]).parameters
     said = MODELS.function(name).defaults
@@ -233,7 +240,13 @@ def test_options_are_given_by_keyword_and_known_without_importing(name):
     assert MODELS.function(name).text == inspect.getdoc(described)
 
 
-@pytest.mark.parametrize("name", [name for name in THIN if "width" in THIN[name]])
+@pytest.mark.parametrize(
+    "name",
+    slow_but(
+        ["mlp", "small_cnn", "cnn_dnn", "nin", "vgg11"],
+        [name for name in THIN if "width" in THIN[name]],
+    ),
+)
 def test_a_width_makes_a_network_thinner(name):
     thin, wide = (
         trainable(MODELS[name]((28, 28, 1), 10, **THIN[name] | {"width": width}))
@@ -257,7 +270,11 @@ def test_lenet5_takes_another_activation():
 
 @pytest.mark.parametrize("kind", ["batch", "layer", "group", "instance"])
 @pytest.mark.parametrize(
-    ("name", "convolutions"), [("vgg11", 8), ("nin", 11), ("googlenet", 57), ("cnn_dnn", 3)]
+    ("name", "convolutions"),
+    slow_but(
+        [("vgg11", 8), ("nin", 11), ("cnn_dnn", 3)],
+        [("vgg11", 8), ("nin", 11), ("googlenet", 57), ("cnn_dnn", 3)],
+    ),
 )
 def test_a_network_without_normalization_takes_any(name, convolutions, kind):
     model = MODELS[name]((28, 28, 1), 10, **THIN[name], normalization=kind)
@@ -267,7 +284,10 @@ def test_a_network_without_normalization_takes_any(name, convolutions, kind):
 
 @pytest.mark.parametrize(
     "name",
-    ["alexnet", "nin", "googlenet", "resnet18", "densenet121", "mobilenet_v1", "mobilenet_v2"],
+    slow_but(
+        ["alexnet", "nin", "resnet18"],
+        ["alexnet", "nin", "googlenet", "resnet18", "densenet121", "mobilenet_v1", "mobilenet_v2"],
+    ),
 )
 def test_a_small_picture_meets_a_gentler_stem_unless_told_otherwise(name):
     def last_maps(size, stem):

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.show import figures
 from pipeline.show.schema import Latency, Variant
+from tests.marks import slow_but
 from tests.show.drawn import ODD, pictures, saved, words
 
 
@@ -149,7 +150,7 @@ def test_under_a_mixed_copy_stands_what_it_shows_and_how_much(digits):
     assert plain == words(figures.augmentation_preview(originals, copies))
 
 
-@pytest.mark.parametrize("classes", [2, 26, 100])
+@pytest.mark.parametrize("classes", slow_but([2, 26], [2, 26, 100]))
 def test_a_confusion_matrix_holds_any_number_of_classes(classes, tmp_path):
     matrix = np.diag(np.full(classes, 7))
     matrix[0] = 0

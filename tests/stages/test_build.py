@@ -7,6 +7,7 @@ from pipeline.fit import session
 from pipeline.fit.files import load_model
 from pipeline.show.network import Network
 from pipeline.stages import build
+from tests.marks import slow_but
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def core(settings):
     return made
 
 
-@pytest.mark.parametrize("kind", ["scale", "centre", "standardize"])
+@pytest.mark.parametrize("kind", slow_but(["standardize"], ["scale", "centre", "standardize"]))
 def test_raw_pixels_give_what_the_core_gives_for_normalized_ones(kind, core, train_images):
     model = build.with_preprocessing(core, kind, train_images)
     pixels = np.asarray(train_images[:32], np.float32)

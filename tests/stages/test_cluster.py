@@ -83,6 +83,7 @@ def test_clustered_again_it_is_the_same_bytes(made, chain, settings, do, tmp_pat
         assert (tmp_path / name).read_bytes() == (made[0] / "cluster" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_each_layer_may_have_its_own_clusters(chain, settings, do, tmp_path):
     inputs = {"ingest": chain["ingest"], "augment": chain["augment"], "candidate": chain["train"]}
     words = {"epochs": 1, "warmup_epochs": 0, "clusters": 4, "exclude": ["last"]}

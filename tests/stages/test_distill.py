@@ -16,6 +16,7 @@ from pipeline.fit.files import load_model, save_model
 from pipeline.settings import CHECKPOINTS
 from pipeline.show.ensembles import Pupil
 from pipeline.stages import distill
+from tests.marks import slow_but
 
 ROLES = ("ingest", "augment", "build", "train")
 HINTS = {"features": 2.0, "feature_loss": "hints"}
@@ -42,7 +43,9 @@ def told(folder):
 
 
 @pytest.mark.parametrize(
-    ("said", "count"), [(ATTENTION, 3), (HINTS, 4)], ids=["attention", "hints"]
+    ("said", "count"),
+    slow_but([(ATTENTION, 3)], [(ATTENTION, 3), (HINTS, 4)]),
+    ids=["attention", "hints"],
 )
 def test_what_was_matched_came_nearer_and_the_file_is_the_plain_network(
     said, count, roles, do, said_by, tmp_path
@@ -59,6 +62,7 @@ def test_what_was_matched_came_nearer_and_the_file_is_the_plain_network(
     assert [one.shape for one in made.weights] == [one.shape for one in built.weights]
 
 
+@pytest.mark.slow
 def test_at_weight_0_it_is_what_it_is_without(roles, do, said_by, tmp_path):
     for name, said in (("without", {}), ("nothing", {"features": 0.0, "feature_loss": "hints"})):
         do(distill, said_by(epochs=2, **said), roles, tmp_path / name)
@@ -75,7 +79,9 @@ class CutOff(BaseException):
     """Stands for a pulled plug: nothing may catch it."""
 
 
-@pytest.mark.parametrize("said", [ATTENTION, HINTS], ids=["attention", "hints"])
+@pytest.mark.parametrize(
+    "said", slow_but([ATTENTION], [ATTENTION, HINTS]), ids=["attention", "hints"]
+)
 def test_cut_off_and_gone_on_with_it_comes_to_the_same_files(
     said, roles, do, said_by, tmp_path, monkeypatch
 ):
@@ -100,6 +106,7 @@ def test_cut_off_and_gone_on_with_it_comes_to_the_same_files(
         assert whole == again, name
 
 
+@pytest.mark.slow
 def test_an_ensemble_teaches_by_what_its_members_layers_give(roles, do, said_by, tmp_path):
     members = [load_model(roles["train"] / "model.keras") for _ in range(2)]
     members[1].set_weights([0.9 * weight for weight in members[1].get_weights()])

@@ -129,6 +129,7 @@ def test_a_pupil_comes_near_its_teacher_and_has_the_size_of_the_network(
     assert (found.argmax(-1) == split[1]).mean() == pytest.approx(said["val_accuracy"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_pruned_together_members_keep_what_they_count(chain, do, settings, tmp_path):
     words = {"variants": ["ensemble+prune+int8"], "prune": {"epochs": 2}}
     two = {"member/1": chain["train"], "member/2": chain["prune"]}

@@ -33,7 +33,7 @@ def test_what_is_deployed_is_laid_out_by_name(ship, chain, tmp_path):
     assert list(signatures) == ["serving_default"]
 
 
-@pytest.mark.parametrize("change", [-2e-5, np.nan])
+@pytest.mark.parametrize("change", [-2e-5, pytest.param(np.nan, marks=pytest.mark.slow)])
 def test_a_saved_model_that_differs_is_refused(change, ship, monkeypatch):
     honest = export._run_saved_model
     off = np.array([change, *[0] * 9])
@@ -55,7 +55,7 @@ def test_a_saved_model_of_another_network_is_refused(ship, monkeypatch):
         ship()
 
 
-@pytest.mark.parametrize("change", [2e-4, np.nan])
+@pytest.mark.parametrize("change", [pytest.param(2e-4, marks=pytest.mark.slow), np.nan])
 def test_a_float32_file_that_answers_otherwise_is_refused(change, ship, monkeypatch):
     honest = export.LiteRT.predict
     off = np.array([change, *[0] * 9])

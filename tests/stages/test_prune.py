@@ -15,6 +15,7 @@ from pipeline.measure.flatbuffer import inspect
 from pipeline.settings import LOGS
 from pipeline.stages import prune, quantize
 from tests.keras_accuracy import accuracy
+from tests.marks import slow_but
 
 LEVEL = Sensitivity(
     96,
@@ -70,7 +71,7 @@ def test_pruned_again_it_is_the_same_bytes(chain, settings, do, tmp_path):
         assert (tmp_path / name).read_bytes() == (chain["prune"] / name).read_bytes()
 
 
-@pytest.mark.parametrize(("end", "first"), [(0.5, 1), (0.9, 3)])
+@pytest.mark.parametrize(("end", "first"), slow_but([(0.9, 3)], [(0.5, 1), (0.9, 3)]))
 def test_no_epoch_before_all_zeros_are_there_can_be_the_best(
     end, first, chain, settings, do, tmp_path, monkeypatch
 ):
@@ -87,7 +88,9 @@ def test_no_epoch_before_all_zeros_are_there_can_be_the_best(
     assert seen == [first]  # of 16 steps an epoch, those up to step 32 or 57 are on the ramp
 
 
-@pytest.mark.parametrize("said", [{}, {"sparsity": "auto"}, {"pattern": "4x1"}], ids=str)
+@pytest.mark.parametrize(
+    "said", slow_but([{}], [{}, {"sparsity": "auto"}, {"pattern": "4x1"}]), ids=str
+)
 def test_a_run_too_short_for_the_ramp_says_so(said, chain, settings, do, tmp_path, inputs):
     short = settings("prune(prune)", prune={"epochs": 1, "batch": 480, **said})
     message = "pruning needs at least 16 training steps and this run has 1"
@@ -120,6 +123,7 @@ def test_a_pattern_that_matches_no_layer_names_those_there_are(
         do(prune, settings("prune(prune)", prune=said), inputs, tmp_path)
 
 
+@pytest.mark.slow
 def test_layers_come_to_their_own_sparsities_and_it_is_written_down(settings, do, tmp_path, inputs):
     said = settings("prune(prune)", prune={"layers": {"*": 0.6, "first": 0.5, "last": 0}})
     do(prune, said, inputs, tmp_path)
@@ -133,6 +137,7 @@ def test_layers_come_to_their_own_sparsities_and_it_is_written_down(settings, do
         assert row["zeros"] / row["weights"] == pytest.approx(row["asked"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_two_of_four_survives_in_the_int8_file(settings, do, tmp_path, inputs, chain):
     said = settings("prune(prune)", prune={"pattern": "2:4", "exclude": ["first"], "epochs": 1})
     do(prune, said, inputs, tmp_path / "prune")
@@ -213,7 +218,13 @@ def test_auto_spends_its_budget_and_tells_of_each_round(rising, settings, do, tm
     model = load_model(tmp_path / "one" / "model.keras")
     found = accuracy(model, validation_split(inputs["ingest"]))
     assert found == pytest.approx(story["rounds"][1]["val_accuracy"], abs=1e-6)
-    do(prune, said, inputs, tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_auto_again_is_the_same_bytes(rising, settings, do, tmp_path, inputs):
+    said = settings("prune(prune)", prune={**AUTO, "max_drop_pp": 100})
+    for way in ("one", "two"):
+        do(prune, said, inputs, tmp_path / way)
     for name in ("model.keras", "rounds.json", "sensitivity.json", "history.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

@@ -83,6 +83,7 @@ def test_every_zero_of_a_pruned_candidate_is_in_the_file(made, chain):
     assert metrics["sparsity"] > 0.7
 
 
+@pytest.mark.slow
 def test_made_again_it_is_the_same_bytes(made, inputs, wanted, do, tmp_path):
     do(qat, wanted(), inputs, tmp_path)
     for name in ("model.keras", "model.tflite", "history.csv", "aware.json"):

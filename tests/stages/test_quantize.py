@@ -53,6 +53,7 @@ def test_a_zero_lost_on_the_way_into_the_file_is_an_error(
         do(quantize, settings("quantize(float32)"), inputs, tmp_path)
 
 
+@pytest.mark.slow
 def test_microcontrollers_get_int8_at_both_ends(inputs, settings, do, tmp_path):
     wanted = settings("quantize(int8)", quantize={"io": "int8", "calibration_images": 9})
     do(quantize, wanted, inputs, tmp_path)

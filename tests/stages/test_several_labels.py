@@ -23,27 +23,45 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory, do, settings):
-    """Folders of finished steps on pages of digits."""
-    root = tmp_path_factory.mktemp("pages")
-    folders = {}
+def folders():
+    """Where finished steps lie, by name."""
+    return {}
 
-    def step(name, stage, id=None, **roles):
+
+@pytest.fixture(scope="module")
+def step(tmp_path_factory, do, settings, folders):
+    """Run a step on what others have left."""
+    root = tmp_path_factory.mktemp("pages")
+
+    def run(name, stage, id=None, **roles):
         inputs = {role: folders[source] for role, source in roles.items()}
         do(stage, settings(id or name, **PAGES), inputs, root / name)
         folders[name] = root / name
 
+    return run
+
+
+@pytest.fixture(scope="module")
+def pages(step, folders):
+    """Folders of finished steps on pages of digits."""
     trained = {"ingest": "ingest", "augment": "augment"}
     step("ingest", ingest)
     step("augment", augment, ingest="ingest")
     step("build", build, ingest="ingest")
     step("train", train_stage, **trained, build="build")
-    step("prune", prune, "prune(prune)", **trained, candidate="train")
-    for variant, candidate in (("float32", "train"), ("int8", "train"), ("prune+int8", "prune")):
-        step(variant, quantize, f"quantize({variant})", ingest="ingest", candidate=candidate)
-    step("export", export, ingest="ingest", train="train", float32="float32", int8="int8")
+    for variant in ("float32", "int8"):
+        step(variant, quantize, f"quantize({variant})", ingest="ingest", candidate="train")
     step("evaluate", evaluate, ingest="ingest", train="train")
     return folders
+
+
+@pytest.fixture(scope="module")
+def pruned_too(pages, step):
+    """The same folders, with those of a pruning and its file."""
+    trained = {"ingest": "ingest", "augment": "augment"}
+    step("prune", prune, "prune(prune)", **trained, candidate="train")
+    step("prune+int8", quantize, "quantize(prune+int8)", ingest="ingest", candidate="prune")
+    return pages
 
 
 def test_the_network_answers_for_each_class_by_itself(pages):
@@ -58,14 +76,23 @@ def test_the_network_answers_for_each_class_by_itself(pages):
         assert "val_accuracy" in stream.readline()
 
 
-@pytest.mark.parametrize("variant", ["float32", "int8", "prune+int8"])
+@pytest.mark.parametrize("variant", ["float32", "int8"])
 def test_every_file_gives_independent_probabilities(variant, pages):
+    answers_for_each_class(variant, "train", pages)
+
+
+@pytest.mark.slow
+def test_so_does_that_of_a_pruned_network(pruned_too):
+    answers_for_each_class("prune+int8", "prune", pruned_too)
+
+
+def answers_for_each_class(variant, candidate, pages):
+    """Check what a file says against the network it was made of."""
     images, _ = dataset.validation_split(pages["ingest"])
     said = LiteRT(pages[variant] / "model.tflite").predict(images)
     assert said.dtype == np.float32
     assert (said.min() >= 0) & (said.max() <= 1)
     assert np.ptp(said.sum(axis=1)) > 1
-    candidate = "prune" if variant.startswith("prune") else "train"
     model = load_model(pages[candidate] / "model.keras")
     expected = model.predict(np.asarray(images, np.float32), verbose=0)
     assert np.abs(said - expected).mean() < (1e-5 if variant == "float32" else 0.03)
@@ -95,7 +122,9 @@ def test_evaluate_leaves_scores_and_figures_of_several_labels(pages):
     }
 
 
-def test_export_and_benchmark_take_it_as_any(pages, do, settings, tmp_path):
+@pytest.mark.slow
+def test_export_and_benchmark_take_it_as_any(pages, step, do, settings, tmp_path):
+    step("export", export, ingest="ingest", train="train", float32="float32", int8="int8")
     quick = settings("benchmark", **PAGES, benchmark={"rounds": 1, "runs": 2, "warmup": 0})
     roles = {"ingest": pages["ingest"], "export": pages["export"]}
     said = do(benchmark, quick, roles, tmp_path)

@@ -17,6 +17,7 @@ from pipeline.measure.latency import Latency
 from pipeline.settings import CHECKPOINTS, LOGS
 from pipeline.stages import quantize, slim
 from tests.keras_accuracy import accuracy
+from tests.marks import slow_but
 
 QUICK = {"epochs": 1, "multiple": 2, "pictures": 128}
 VARIANTS = ["slim+int8"]
@@ -83,6 +84,7 @@ def test_each_round_takes_the_same_share_and_its_curve_is_written_down(made):
     assert len(read_history(out / LOGS)["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_the_int8_file_of_it_is_smaller(made, chain, settings, do, tmp_path):
     said = settings("quantize(slim+int8)", slim=QUICK, variants=VARIANTS)
     do(quantize, said, {"ingest": chain["ingest"], "candidate": made[1]}, tmp_path)
@@ -95,6 +97,7 @@ class CutOff(BaseException):
     """Stands for a pulled plug: nothing may catch it."""
 
 
+@pytest.mark.slow
 def test_cut_off_in_the_second_round_it_comes_to_the_same_bytes(
     made, settings, do, inputs, tmp_path, monkeypatch
 ):
@@ -122,6 +125,7 @@ def test_cut_off_in_the_second_round_it_comes_to_the_same_bytes(
         assert (tmp_path / name).read_bytes() == (made[1] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_bytes_are_those_of_the_int8_file(said, do, inputs, chain, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "STEPS", 2)  # so that it is quick
     do(slim, said(bytes=0.75), inputs, tmp_path / "slim")
@@ -223,7 +227,7 @@ def test_what_cannot_be_slimmed_is_refused_by_name(words, why, said, do, inputs,
         do(slim, said(**words), inputs, tmp_path)
 
 
-@pytest.mark.parametrize("importance", ["taylor", "l1", "l2", "scale"])
+@pytest.mark.parametrize("importance", slow_but(["taylor"], ["taylor", "l1", "l2", "scale"]))
 def test_what_a_channel_is_worth_can_be_told_in_four_ways(
     importance, said, do, inputs, tmp_path, monkeypatch
 ):
@@ -244,6 +248,7 @@ def test_what_a_channel_is_worth_can_be_told_in_four_ways(
         assert np.abs(gamma[kept]).min() >= np.abs(gamma[~kept]).max()
 
 
+@pytest.mark.slow
 def test_the_teacher_is_the_network_as_it_came(said, do, inputs, tmp_path, monkeypatch):
     taught = []
     monkeypatch.setattr(slim, "fit", lambda _, task, *__, **___: taught.append(task) or {}["x"])

@@ -5,14 +5,20 @@ import pytest
 
 from pipeline.fit.files import load_model
 from pipeline.stages import cluster, prune, qat
+from tests.marks import slow_but
 
 
 class Recorded(Exception):
     """Ends a stage where it would train."""
 
 
-@pytest.mark.parametrize("stage", [prune, cluster, qat])
-@pytest.mark.parametrize("share", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("share", "stage"),
+    slow_but(
+        [(0.0, prune), (0.7, qat)],
+        [(share, s) for share in (0.0, 0.7) for s in (prune, cluster, qat)],
+    ),
+)
 def test_the_candidate_teaches_by_its_share(
     stage, share, chain, settings, do, tmp_path, monkeypatch
 ):

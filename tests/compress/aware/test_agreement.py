@@ -11,6 +11,7 @@ from pipeline.measure.closeness import closeness
 from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
 from tests.compress.aware.families import FAMILIES, network
+from tests.marks import slow_but
 
 TRAIN, OTHERS = slice(0, 1200), slice(1200, 1797)
 # Root mean square of the differences of logits, over their standard deviation.
@@ -24,7 +25,7 @@ def train(model, digits, epochs):
     model.fit(images[TRAIN], labels[TRAIN], batch_size=32, epochs=epochs, verbose=0)
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=slow_but(["plain", "residual"], FAMILIES))
 def made(request, digits, tmp_path_factory):
     """A trained network, its quantization-aware form after two epochs, and the file of that."""
     keras.utils.clear_session()

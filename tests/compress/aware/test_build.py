@@ -12,6 +12,7 @@ from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.tflite import read_graph
 from tests.compress.aware.families import FAMILIES, network
+from tests.marks import slow_but
 
 
 @pytest.fixture
@@ -32,7 +33,12 @@ def close(model, other, images):
     return float(np.sqrt(np.mean((ours - theirs) ** 2)) / ours.std())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+SOME_FIRST = pytest.mark.parametrize(
+    "family", slow_but(["plain", "residual", "squeezed", "preactivated"], FAMILIES)
+)
+
+
+@SOME_FIRST
 def test_rounding_changes_little_and_the_model_it_is_made_of_nothing(family, aware, digits):
     keras.utils.set_random_seed(0)
     model = network(family, activation=None)
@@ -43,13 +49,13 @@ def test_rounding_changes_little_and_the_model_it_is_made_of_nothing(family, awa
         np.testing.assert_array_equal(weight, value)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@SOME_FIRST
 def test_what_the_converter_gets_computes_the_same(family, aware, digits):
     made = aware(network(family, activation=None))
     assert close(made, deployable(made), digits[0][:200]) < 0.02
 
 
-@pytest.mark.parametrize("family", ["plain", "dense", "squeezed"])
+@pytest.mark.parametrize("family", slow_but(["plain"], ["plain", "dense", "squeezed"]))
 def test_saved_and_loaded_it_is_the_same(family, aware, digits, tmp_path):
     made = aware(network(family))
     save_model(made, tmp_path / "model.keras")
@@ -59,7 +65,7 @@ def test_saved_and_loaded_it_is_the_same(family, aware, digits, tmp_path):
     )
 
 
-@pytest.mark.parametrize("family", ["inception", "dense"])
+@pytest.mark.parametrize("family", slow_but(["dense"], ["inception", "dense"]))
 def test_what_is_joined_has_one_scale_in_the_file(family, aware):
     graph = read_graph(rounded(aware(network(family)), "uint8"), family)
     joins = [operator for operator in graph.operators if operator.code == "CONCATENATION"]
@@ -126,7 +132,7 @@ def enlarged():
 OTHERS = (nested, shared, sequential, standardized, three_added, normalized_features, enlarged)
 
 
-@pytest.mark.parametrize("make", OTHERS)
+@pytest.mark.parametrize("make", slow_but([sequential, standardized, shared], OTHERS))
 def test_graphs_of_every_kind_are_int8_throughout_and_agree(make, aware, digits, tmp_path):
     keras.utils.set_random_seed(0)
     model = make()

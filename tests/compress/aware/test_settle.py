@@ -8,6 +8,7 @@ from pipeline.compress.formats import rounded
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.tflite import read_graph
 from tests.compress.aware.families import network
+from tests.marks import slow_but
 
 
 @pytest.fixture
@@ -44,7 +45,10 @@ def differences(digits, tmp_path):
     return measure
 
 
-@pytest.mark.parametrize("family", ["plain", "depthwise", "dense", "preactivated", "separable"])
+@pytest.mark.parametrize(
+    "family",
+    slow_but(["plain", "separable"], ["plain", "depthwise", "dense", "preactivated", "separable"]),
+)
 def test_settled_a_model_differs_less_from_its_file(family, aware, differences):
     made = aware(family)
     answers, before = differences(made)

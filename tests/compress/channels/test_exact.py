@@ -13,6 +13,7 @@ from pipeline.fit.ensembles.members import VOTE, voting
 from tests.compress.channels.networks import SMALL, batch, outputs
 from tests.compress.channels.randomly import random_network
 from tests.compress.channels.silence import random_masks, shaken, silence
+from tests.marks import slow_but
 
 # The ladder, thin enough for seconds.
 LADDER = {
@@ -24,6 +25,8 @@ LADDER = {
     **{name: {"width": 0.25} for name in ("nin", "googlenet", "mobilenet_v1", "mobilenet_v2")},
     **{name: {"width": 0.125} for name in ("resnet18", "resnet34", "resnet50")},
 }
+# Dense layers, convolutions before them, none of those, residuals, depthwise ones, joined branches.
+DIFFERENT = ("mlp", "lenet5", "small_cnn", "nin", "resnet8", "mobilenet_v1", "densenet121")
 # The same networks on every machine and day: a test that fails now and then helps nobody.
 ANY = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 APART = {"custom", "backbone", "file"}  # made of the others, or of options
@@ -64,7 +67,7 @@ def test_the_ladder_is_whole():
     assert {*LADDER} == {*MODELS} - APART
 
 
-@pytest.mark.parametrize("name", LADDER)
+@pytest.mark.parametrize("name", slow_but(DIFFERENT, LADDER))
 def test_every_network_of_the_ladder(name):
     keras.utils.set_random_seed(1)
     check(MODELS[name]((32, 32, 3), 10, **LADDER[name]), np.random.default_rng(1), 0.2)

@@ -12,6 +12,7 @@ from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
 from tests.compress.channels.networks import SMALL, batch, outputs
 from tests.compress.channels.silence import random_masks, shaken
+from tests.marks import slow_but
 
 EVERY = pytest.mark.parametrize("name", SMALL)
 
@@ -73,7 +74,7 @@ def test_a_sequential_model_stays_one_and_half_precision_too():
     assert slim.layers[0].filters < 8
 
 
-@pytest.mark.parametrize("name", ["resnet8", "mobilenet_v2"])
+@pytest.mark.parametrize("name", slow_but(["resnet8"], ["resnet8", "mobilenet_v2"]))
 def test_a_slim_model_is_mirrored_and_reaches_int8(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = shaken(MODELS[name]((32, 32, 3), 10, **({"width": 0.5} if "mobile" in name else {})))

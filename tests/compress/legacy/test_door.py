@@ -20,7 +20,9 @@ assert type(keras.Model(images, keras.layers.Flatten()(images))).__module__.star
 """
 
 
-@pytest.mark.parametrize(("flag", "package"), [(None, "keras."), ("1", "tf_keras.")])
+@pytest.mark.parametrize(
+    ("flag", "package"), [(None, "keras."), pytest.param("1", "tf_keras.", marks=pytest.mark.slow)]
+)
 def test_importing_tfmot_leaves_the_environment_and_keras_as_they_were(flag, package):
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
     if flag is not None:

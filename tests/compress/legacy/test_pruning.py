@@ -102,6 +102,7 @@ def test_moving_statistics_come_back_too(trained, fit, digits):
             assert not np.array_equal(layer.moving_variance, other.moving_variance)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_may_be_kept_from_the_first_full_one_on(trained, fit, digits):
     ramp = Ramp.over(STEPS * 4)
     full = ramp.first_full_epoch(STEPS)
@@ -126,6 +127,7 @@ def test_the_best_epoch_may_be_kept_from_the_first_full_one_on(trained, fit, dig
         prune(trained, keep(full - 1), ramp, digits[0][:64])
 
 
+@pytest.mark.slow
 def test_two_prunings_give_the_same_bits_and_log_the_same_names(trained, fit, digits):
     ramp = Ramp.over(STEPS * 2)
     results, names = [], []
