@@ -38,18 +38,33 @@ def inside(capfd, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, worker_id):
-    """One small digits run, whole; tests that change it copy it first.
-
-    It is made once, by the process of tests that wants it first, and each has a copy.
-    """
+def once(tmp_path_factory, worker_id):
+    """Make a folder in the process of tests that asks for it first; each has a copy of its own."""
     base = tmp_path_factory.getbasetemp()
-    made = (base if worker_id == "master" else base.parent) / "made" / "artifacts"
-    with FileLock(made.parent.with_suffix(".lock")):
-        if not (made / "digits" / "report.json").exists():
-            done = call("run", *SMALL, artifacts=made)
-            assert done.code == 0, done.err
-    return copy(made, tmp_path_factory.mktemp("finished") / "artifacts")
+    shared = base if worker_id == "master" else base.parent
+
+    def folder(name, make):
+        made, done = shared / "once" / name, shared / "once" / f"{name}.done"
+        made.parent.mkdir(exist_ok=True)
+        with FileLock(f"{made}.lock"):
+            if not done.exists():
+                shutil.rmtree(made, ignore_errors=True)
+                make(made)
+                done.touch()
+        return copy(made, tmp_path_factory.mktemp(name) / name)
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(once):
+    """One small digits run, whole; tests that change it copy it first."""
+
+    def make(artifacts):
+        done = call("run", *SMALL, artifacts=artifacts)
+        assert done.code == 0, done.err
+
+    return once("artifacts", make)
 
 
 def copy(source, target):

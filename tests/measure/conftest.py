@@ -18,21 +18,23 @@ def digit_images() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def tflite_nets(tmp_path_factory, digit_images) -> dict[str, Path]:
+def tflite_nets(once, digit_images) -> dict[str, Path]:
     """`plain` in every format, `depthwise`, `pruned` and `upsampling` in two."""
-    folder = tmp_path_factory.mktemp("nets")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TensorFlow's own deprecations are no concern of ours
-        nets = _networks()
-        wanted = [("plain", form) for form in FORMATS]
-        others = ("depthwise", "pruned", "upsampling")
-        wanted += [(net, form) for net in others for form in ("float32", "int8")]
-        files = {}
-        for net, form in wanted:
-            name = form if net == "plain" else f"{net}_{form}"
-            files[name] = folder / f"{name}.tflite"
-            files[name].write_bytes(_converted(nets[net], form, digit_images[:100], folder))
-    return files
+
+    def make(folder):
+        folder.mkdir()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TensorFlow's own deprecations are no concern of ours
+            nets = _networks()
+            wanted = [("plain", form) for form in FORMATS]
+            others = ("depthwise", "pruned", "upsampling")
+            wanted += [(net, form) for net in others for form in ("float32", "int8")]
+            for net, form in wanted:
+                name = form if net == "plain" else f"{net}_{form}"
+                file = folder / f"{name}.tflite"
+                file.write_bytes(_converted(nets[net], form, digit_images[:100], folder))
+
+    return {file.stem: file for file in once("nets", make).glob("*.tflite")}
 
 
 def _networks():

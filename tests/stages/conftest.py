@@ -1,6 +1,6 @@
 """A chain of stages on digits, run directly: settings, folders of inputs, a folder out."""
 
-from pathlib import Path
+import json
 
 import pytest
 
@@ -9,6 +9,7 @@ from pipeline.data.dataset import training_split
 from pipeline.fit import session
 from pipeline.stages import augment, build, ingest, prune, quantize, train
 
+METRICS = "metrics.json"
 QUICK = {
     "name": "test",
     "ingest": {"limit": 480, "validation": 0.2},
@@ -47,31 +48,38 @@ def do():
 
 
 @pytest.fixture(scope="session")
-def metrics():
-    """What the stages of `chain` said, by step."""
-    return {}
+def chain(once, do):
+    """Folders of finished steps: ingest, augment, build, train, prune and three files."""
+
+    def make(root):
+        said = {}
+
+        def step(name, stage, id=None, **roles):
+            inputs = {role: root / source for role, source in roles.items()}
+            said[name] = do(stage, settings_of(id or name), inputs, root / name)
+
+        trained = {"ingest": "ingest", "augment": "augment"}
+        step("ingest", ingest)
+        step("augment", augment, ingest="ingest")
+        step("build", build, ingest="ingest")
+        step("train", train, **trained, build="build")
+        step("prune", prune, "prune(prune)", **trained, candidate="train")
+        for variant, candidate in (
+            ("float32", "train"),
+            ("int8", "train"),
+            ("prune+int8", "prune"),
+        ):
+            step(variant, quantize, f"quantize({variant})", ingest="ingest", candidate=candidate)
+        (root / METRICS).write_text(json.dumps(said))
+
+    root = once("chain", make)
+    return {name: root / name for name in json.loads((root / METRICS).read_text())}
 
 
 @pytest.fixture(scope="session")
-def chain(tmp_path_factory, do, metrics):
-    """Folders of finished steps: ingest, augment, build, train, prune and three files."""
-    root: Path = tmp_path_factory.mktemp("chain")
-    folders = {}
-
-    def step(name, stage, id=None, **roles):
-        inputs = {role: folders[source] for role, source in roles.items()}
-        metrics[name] = do(stage, settings_of(id or name), inputs, root / name)
-        folders[name] = root / name
-
-    trained = {"ingest": "ingest", "augment": "augment"}
-    step("ingest", ingest)
-    step("augment", augment, ingest="ingest")
-    step("build", build, ingest="ingest")
-    step("train", train, **trained, build="build")
-    step("prune", prune, "prune(prune)", **trained, candidate="train")
-    for variant, candidate in (("float32", "train"), ("int8", "train"), ("prune+int8", "prune")):
-        step(variant, quantize, f"quantize({variant})", ingest="ingest", candidate=candidate)
-    return folders
+def metrics(chain):
+    """What the stages of `chain` said, by step."""
+    return json.loads((chain["ingest"].parent / METRICS).read_text())
 
 
 @pytest.fixture(scope="session")
