@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,15 +67,12 @@ class Network:
         pixels = keras.Input((28, 28, 1))
         if self.name in MODELS:
             core = MODELS[self.name]((28, 28, 1), 10, **self.options)
-            core.layers[-1].activation = keras.activations.linear
-            scores = core(keras.layers.Rescaling(1 / 255)(pixels))
-        else:
-            made: Callable[..., Any] = getattr(keras.applications, self.name)
+            x = keras.layers.Rescaling(1 / 255)(pixels)
+        else:  # of keras.applications, which want 32x32
+            core = MODELS["backbone"]((32, 32, 1), 10, network=self.name, weights="none")
             x = keras.layers.ZeroPadding2D(2)(pixels)
-            x = keras.layers.Concatenate()([x, x, x])
-            options = {"weights": None, "classes": 10, "classifier_activation": None}
-            scores = made(input_shape=(32, 32, 3), **options, **self.options)(x)
-        return keras.Model(pixels, scores, name=self.name.lower())
+        core.layers[-1].activation = keras.activations.linear
+        return keras.Model(pixels, core(x), name=self.name.lower())
 
 
 NETWORKS = (
@@ -90,7 +87,7 @@ NETWORKS = (
     Network("googlenet", "Inception", 0.01, {"width": 0.25, "normalization": "batch"}),
     Network("densenet121", "DenseNet", 0.035, {"growth": 12, "depths": (3, 4, 4, 3)}),
     Network("ResNet50V2", "pre-activation", None),
-    Network("MobileNetV3Small", "squeeze-excite", None, {"include_preprocessing": False}, 4),
+    Network("MobileNetV3Small", "squeeze-excite", None, epochs=4),
     Network("EfficientNetB0", "squeeze-excite", None, epochs=4),
     Network("ConvNeXtTiny", "layer normalization", None),
 )

@@ -42,6 +42,7 @@ def test_the_list_says_every_network_and_imports_no_keras():
     assert "our own" in rows["small_cnn"]
 
 
+@pytest.mark.slow
 def test_another_size_is_counted_live_with_a_line_a_network():
     done = call("show", "models", "--size", "32x32x3", "--classes", "100")
     assert done.code == 0, done.err

@@ -125,6 +125,7 @@ def rows(artifacts):
     return {row["name"]: row for row in report["variants"]}
 
 
+@pytest.mark.slow
 def test_a_member_that_fails_costs_its_ensemble_and_nothing_else(copied, inside, monkeypatch):
     def diverge(settings, inputs, out):
         if settings.seed == 200:  # of the second

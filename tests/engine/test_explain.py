@@ -167,6 +167,7 @@ def pictures(tmp_path, digits):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras
 def test_a_picture_added_to_a_source_is_seen_and_explain_is_right(pictures, tmp_path, inside):
     words, artifacts = pictures(300), tmp_path / "a"

@@ -140,6 +140,7 @@ def test_a_fit_that_was_whole_is_not_done_again(small, tmp_path):
     assert again.fitted.resumed_from_epoch == EPOCHS
 
 
+@pytest.mark.slow
 def test_from_a_damaged_checkpoint_it_goes_on_from_the_one_before(small, tmp_path, undisturbed):
     cut_off(small, tmp_path, (2, 1))
     (newest,) = (tmp_path / CHECKPOINTS).glob("epoch-00002-00000-*.npz")

@@ -265,6 +265,7 @@ def test_an_optimizer_taken_from_train_that_pruning_cannot_use_is_said_first(sai
     prune.check(settings("prune(prune)", train={"optimizer": said}, prune={"optimizer": "adam"}))
 
 
+@pytest.mark.slow
 def test_pruning_by_muon_leaves_its_zeros(chain, settings, do, tmp_path):
     inputs = {"ingest": chain["ingest"], "augment": chain["augment"], "candidate": chain["train"]}
     said = settings("prune(prune)", train={"optimizer": "muon"})

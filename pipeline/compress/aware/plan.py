@@ -206,6 +206,8 @@ def _scales(
             parent[call.output] = root(call.inputs[0])
         elif call.kind == "pixels" or CURVES.get(call.activation):
             fixed.add(call.output)
+        elif call.kind == "join" and len(set(map(root, call.inputs))) == 1:
+            parent[call.output] = root(call.inputs[0])  # as gray pixels, thrice
         elif call.kind == "join":
             for place in call.inputs:
                 if root(place) not in fixed:

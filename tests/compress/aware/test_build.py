@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import layers as L
 
+from models import MODELS
 from pipeline.compress.aware import calibrate, deployable, quantization_aware
 from pipeline.compress.aware.layers import FakeQuantize
 from pipeline.compress.formats import rounded
@@ -129,10 +130,22 @@ def enlarged():
     return keras.Model(images, L.Dense(3)(L.Flatten()(x)))
 
 
-OTHERS = (nested, shared, sequential, standardized, three_added, normalized_features, enlarged)
+def coloured():
+    """Gray pixels made three channels of, as for a network that was trained on colours."""
+    images = keras.Input((8, 8, 1))
+    x = L.ZeroPadding2D(1)(images)
+    x = L.Rescaling(1 / 127.5, offset=-1)(L.Concatenate()([x, x, x]))
+    x = L.Conv2D(8, 3, padding="same", activation="relu")(x)
+    return keras.Model(images, L.Dense(3, activation="softmax")(L.Flatten()(x)))
 
 
-@pytest.mark.parametrize("make", slow_but([sequential, standardized, shared], OTHERS))
+OTHERS = (
+    *(nested, shared, sequential, standardized, three_added, normalized_features, enlarged),
+    coloured,
+)
+
+
+@pytest.mark.parametrize("make", slow_but([sequential, coloured, shared], OTHERS))
 def test_graphs_of_every_kind_are_int8_throughout_and_agree(make, aware, digits, tmp_path):
     keras.utils.set_random_seed(0)
     model = make()
@@ -158,6 +171,15 @@ def test_a_rescaling_is_folded_into_the_kernels_behind_it(aware):
     assert not any(isinstance(layer, L.Rescaling) for layer in made.layers)
     factors = [layer.factor for layer in made.layers if hasattr(layer, "factor")]
     assert factors == [pytest.approx(1 / 255), 1.0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["MobileNetV2", "ResNet50V2", "MobileNetV3Small", "EfficientNetB0"]
+)
+def test_a_backbone_of_gray_pictures_is_taken(name):
+    made = quantization_aware(MODELS["backbone"]((32, 32, 1), 10, network=name, weights="none"))
+    assert any(isinstance(layer, L.Concatenate) for layer in made.layers)
 
 
 def test_dropout_stays_for_training(aware, digits):

@@ -276,6 +276,7 @@ def test_blocks_of_a_dense_layer_are_those_tfmot_chooses(block):
     assert 0.3 < np.mean(masks[0]) < 0.5
 
 
+@pytest.mark.slow
 def test_zeros_of_a_round_before_are_there_in_every_epoch_of_the_next(trained, fit, digits):
     shares = []
 
