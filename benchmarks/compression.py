@@ -42,17 +42,16 @@ def table(results: Sequence[Results]) -> str:
     """The page."""
     reference = [result["float32"] for result in results]
     lines = [
-        f"`python benchmarks/compression.py`, {len(os.sched_getaffinity(0))} x86 cores, "
-        f"{time.strftime('%Y-%m-%d', time.gmtime())}.",
+        f"`python benchmarks/compression.py`, {time.strftime('%Y-%m-%d', time.gmtime())}.",
         "",
         f"The {len(results)} networks of [`reference`](reference/README.md) and what the variants "
         "of `configs/fashion_mnist_100k.yaml` make of them, on the 10,000 test pictures: percent, "
         "mean ± sample standard deviation; points against `float32` of the same network, by seed. "
         "Zeros are counted in the kernels of the file. `gzip` is level 9, `ratio` the bytes of "
-        "`float32` over these. Seconds are those of fine-tuning and converting together.",
+        "`float32` over these.",
         "",
-        "| variant | accuracy | points | by seed | zeros | bytes | gzip | ratio | seconds |",
-        f"|---|{'--:|' * 8}",
+        "| variant | accuracy | points | by seed | zeros | bytes | gzip | ratio |",
+        f"|---|{'--:|' * 7}",
     ]
     for name in results[0]:
         rows = [result[name] for result in results]
@@ -69,7 +68,6 @@ def table(results: Sequence[Results]) -> str:
             size(round(statistics.fmean(row["bytes"] for row in rows))),
             size(round(statistics.fmean(row["gzip"] for row in rows))),
             f"{statistics.fmean(ratio):.1f}x",
-            f"{statistics.fmean(row['seconds'] for row in rows):.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
