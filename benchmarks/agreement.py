@@ -1,6 +1,6 @@
 """Does a quantization-aware model answer as its file does? Family by family.
 
-    python benchmarks/agreement.py                    some 20 minutes on two cores
+    python benchmarks/agreement.py                    some 40 minutes on two cores
     python benchmarks/agreement.py resnet8 googlenet  some networks only
 
 Each network is trained shortly on Fashion-MNIST, trained on as its int8 file computes, converted,
