@@ -14,7 +14,7 @@ import tf_keras
 from pipeline.compress.centroids import centroids
 from pipeline.compress.kernels import kernel, leaves
 from pipeline.compress.legacy.door import tfmot
-from pipeline.compress.legacy.graph import mirror
+from pipeline.compress.legacy.graph import mirror_for
 from pipeline.compress.legacy.weights import check_parity, copy_weights
 from pipeline.compress.legacy.wrapping import wrap_layers
 from pipeline.errors import ConfigError, ConversionError
@@ -101,10 +101,7 @@ def require_clusterable(model: keras.Model, clusters: Mapping[str, int]) -> Any:
     Raises:
         ConfigError: a layer has no twin, or fewer weights than clusters.
     """
-    try:
-        twin = mirror(model)
-    except ConversionError as error:
-        raise ConfigError(f"cluster: {error}") from error
+    twin = mirror_for("cluster", model)
     named = dict(leaves(twin))
     for name, most in clusters.items():
         _check(name, kernel(named[name]).numpy(), most)

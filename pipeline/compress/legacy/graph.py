@@ -10,7 +10,7 @@ import tf_keras
 from pipeline.compress.functional import calls, functional_graph
 from pipeline.compress.legacy.layers import twin_layer
 from pipeline.compress.legacy.weights import hand_over
-from pipeline.errors import ConversionError
+from pipeline.errors import ConfigError, ConversionError
 
 MOST_NAMED = 8
 
@@ -27,6 +27,18 @@ def mirror(model: keras.Model) -> Any:
         ConversionError: naming the layers that have no twin, before anything is built.
     """
     return _Mirror(model).run()
+
+
+def mirror_for(stage: str, model: keras.Model) -> Any:
+    """Return the mirror of a model that a stage is to change; an error begins with its name.
+
+    Raises:
+        ConfigError: naming the layers that have no twin.
+    """
+    try:
+        return mirror(model)
+    except ConversionError as error:
+        raise ConfigError(f"{stage}: {error}") from error
 
 
 class OperationTwin(tf_keras.layers.Layer):

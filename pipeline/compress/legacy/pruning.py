@@ -12,7 +12,7 @@ import tf_keras
 from pipeline.compress.kernels import allotted, kernel, leaves, prunable, spared
 from pipeline.compress.legacy.blocks import prune_blocks
 from pipeline.compress.legacy.door import tfmot
-from pipeline.compress.legacy.graph import mirror
+from pipeline.compress.legacy.graph import mirror_for
 from pipeline.compress.legacy.masked import masked_gradients
 from pipeline.compress.legacy.weights import check_parity, copy_weights
 from pipeline.compress.legacy.wrapping import wrap_layers
@@ -92,7 +92,7 @@ def prune(
     """
     # Else metrics without a name would be `auc`, then `auc_1`: other log keys in a second run.
     tf_keras.backend.clear_session()
-    twin = _twin(model)
+    twin = mirror_for("prune", model)
     check_parity(model, twin, images)
     if sparsities is None:
         sparsities = allotted(list(prunable(twin)), ramp.sparsity)
@@ -126,15 +126,8 @@ def require_prunable(
     Raises:
         ConfigError: a layer has no twin or cannot take the pattern.
     """
-    named = dict(leaves(_twin(model)))
+    named = dict(leaves(mirror_for("prune", model)))
     _check_pattern({name: named[name] for name, share in sparsities.items() if share}, pattern)
-
-
-def _twin(model: keras.Model) -> Any:
-    try:
-        return mirror(model)
-    except ConversionError as error:
-        raise ConfigError(f"prune: {error}") from error
 
 
 def _check_pattern(chosen: Mapping[str, Any], pattern: Pattern) -> None:
