@@ -32,12 +32,12 @@ def given(settings: Mapping[str, Any]) -> None:
             raise ConfigError(f"{name}.{key} is not set in a recipe: {_GIVEN[key]}")
 
 
-def preprocess(build: Build) -> None:
+def preprocess(build: Build, section: str = "build") -> None:
     """Refuse a preprocessing that the network cannot have in front of it."""
     said, known = build.preprocess, preprocessing(build.model)
     if said is not None and said not in known:
         raise ConfigError(
-            f"build.preprocess: {build.model} takes {', '.join(known)} here, not {said!r}"
+            f"{section}.preprocess: {build.model} takes {', '.join(known)} here, not {said!r}"
         )
 
 

@@ -1,7 +1,7 @@
 """Config: one run, checked, frozen, and resolved into complete settings for every step."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +11,7 @@ from models import MODELS, is_pretrained, preprocessing
 from pipeline import checks
 from pipeline import recipe as recipes
 from pipeline.data import DATASETS, POLICIES
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, naming
 from pipeline.graph import TRANSFORMS, Step, Variant, unfold
 from pipeline.options import check_options
 from pipeline.settings import (
@@ -129,7 +129,11 @@ class Config(BaseModel):
         DATASETS.reference(self.ingest.dataset.partition(":")[0])
         check_options(self.build)
         checks.preprocess(self.build)
-        if self.train.frozen_epochs and not is_pretrained(self.build.model, self._build_options()):
+        for pupil, section in self._pupils():
+            with naming(section):
+                check_options(pupil, section)
+                checks.preprocess(pupil, section)
+        if self.train.frozen_epochs and not is_pretrained(self.build.model, _options(self.build)):
             raise ConfigError(
                 f"train.frozen_epochs: {self.build.model} has no weights learned before; set 0, or "
                 "build.model=backbone with build.weights"
@@ -139,6 +143,15 @@ class Config(BaseModel):
                 checks.optimizer(name, section)
         checks.policy(self.augment)
 
+    def _pupils(self) -> Iterator[tuple[Build, str]]:
+        """Networks of `distill`'s own, and where in the recipe each stands."""
+        places = {None: "distill.pupil"}
+        places |= {name: f"distill.presets.{name}.pupil" for name in self.distill.presets}
+        for name, section in places.items():
+            pupil = self.distill.preset(name).pupil
+            if pupil is not None:
+                yield pupil, section
+
     def resolve(self) -> dict[str, tuple[Step, Section]]:
         """Give each step of the run its complete settings, in an order in which it can be done.
 
@@ -146,7 +159,13 @@ class Config(BaseModel):
         what a section inherits is copied, presets applied, the seed and the format set.
         """
         by: Literal["seed", "fold"] = "fold" if self.folds else "seed"
-        steps = unfold(self.variants, self._replicas, by, self.ensemble.preset)
+        steps = unfold(
+            self.variants,
+            self._replicas,
+            by,
+            self.ensemble.preset,
+            lambda preset: self.distill.preset(preset).pupil is not None,
+        )
         return {step.id: (step, self._settings(step)) for step in steps}
 
     def recipe(self) -> dict[str, Any]:
@@ -159,12 +178,13 @@ class Config(BaseModel):
         for name in ("repeat", "folds"):
             if plain[name] == type(self).model_fields[name].default:
                 del plain[name]
-        plain["build"] = self._build_options() | plain["build"]
-        plain["build"]["preprocess"] = self._preprocess()
+        plain["build"] |= _network(self.build)
         for name in (*TRANSFORMS, "qat"):
             section: Transform = getattr(self, name)
             inherited = section.inherit(self.train).model_dump(mode="json", exclude=given[name])
             plain[name] = inherited | {"presets": plain[name]["presets"]}
+        if self.distill.pupil is not None:
+            plain["distill"]["pupil"] |= _network(self.distill.pupil)
         return {key: _writable(value) for key, value in plain.items()}
 
     @property
@@ -174,16 +194,6 @@ class Config(BaseModel):
     def _varied(self, replica: int) -> tuple[int, int | None]:
         """Seed and fold of a replica, from 1; folds all have the seed as given."""
         return (self.seed, replica) if self.folds else (self.seed + replica - 1, None)
-
-    def _preprocess(self) -> str:
-        return self.build.preprocess or preprocessing(self.build.model)[0]
-
-    def _build_options(self) -> dict[str, Any]:
-        """Every option of the network; `width: 1` is 1.0, so that both have one cache key."""
-        options = MODELS.function(self.build.model).defaults
-        found = {key: getattr(self.build, key, value) for key, value in options.items()}
-        whole = (key for key, value in options.items() if isinstance(value, float))
-        return found | {key: float(found[key]) for key in whole}
 
     def _settings(self, step: Step) -> Section:
         section: Section = getattr(self, step.stage)
@@ -209,8 +219,10 @@ class Config(BaseModel):
         if step.stage == "qat":
             taken = ("io", "calibration_images")
             given |= {name: getattr(self.quantize, name) for name in taken}
-        if step.stage == "build":
-            given |= self._build_options() | {"preprocess": self._preprocess()}
+        if isinstance(section, Build):
+            if step.path and step.member is None:
+                section = self.distill.preset(step.preset).pupil or section
+            given |= _network(section)
         if step.stage == "augment" and isinstance(self.augment.policy, str):
             given["policy"] = POLICIES[self.augment.policy]
         if step.stage == "report":
@@ -226,6 +238,19 @@ class Config(BaseModel):
         before = [getattr(self, name).preset(preset or None) for name, _, preset in words]
         said = [transform.inherit(self.train) for transform in before]
         return self.scratch.preset(step.preset).of_train(self.train, said)
+
+
+def _options(build: Build) -> dict[str, Any]:
+    """Every option of a network; `width: 1` is 1.0, so that both have one cache key."""
+    options = MODELS.function(build.model).defaults
+    found = {key: getattr(build, key, value) for key, value in options.items()}
+    whole = (key for key, value in options.items() if isinstance(value, float))
+    return found | {key: float(found[key]) for key in whole}
+
+
+def _network(build: Build) -> dict[str, Any]:
+    """What a section leaves unsaid of a network: options, and the preprocessing."""
+    return _options(build) | {"preprocess": build.preprocess or preprocessing(build.model)[0]}
 
 
 def _member(ensemble: Ensemble, train: Train, number: int) -> Train:

@@ -116,30 +116,48 @@ class _Run:
                 self.plan.store.touch(entry)
                 self.outcome.entries[step.id] = entry
                 if step.stage == "ingest":
-                    self._check(steps, "check_pictures", entry.folder)
-                if step.id == "build":
-                    alike = [one for one in steps if one.as_built]
-                    self._check(alike, "check_network", entry.folder)
+                    self._check(steps, "check_pictures", lambda step, at=entry.folder: [at])
+                if step.stage == "build":
+                    known = [one for one in steps if step.id in one.built.values()]
+                    self._check(known, "check_network", self._networks)
         return self.outcome
 
-    def _check(self, steps: Sequence[Step], function: str, *arguments: Path) -> None:
+    def _check(
+        self,
+        steps: Sequence[Step],
+        function: str,
+        shown: Callable[[Step], Sequence[Any] | None] = lambda step: (),
+    ) -> None:
         """Let every stage that may run refuse its settings before there is work to lose.
 
         `check(settings)` is called before the first stage, `check_pictures(settings, folder)` as
-        soon as ingest has split them, `check_network(settings, folder)` of all that are given its
-        layers as soon as `build` has made them. Equal settings of a stage are asked about once.
+        soon as ingest has split them, `check_network(settings, folders)` as soon as the layers of
+        all models it is given are known: `folders` are inputs by role, with networks as built in
+        place of trained ones. `shown` gives what is called with besides the settings, or None where
+        that is not known. Equal questions of a stage are asked once.
         """
         wanted = {step.id for step in steps}
-        asked: list[tuple[str, Section]] = []
+        asked: list[tuple[str, Section, Sequence[Any]]] = []
         for status in self.plan.survey(self.force):
             step, section = self.plan.resolved[status.step.id]
-            if status.entry is None and step.id in wanted and (step.stage, section) not in asked:
-                asked.append((step.stage, section))
-                check = getattr(_module(step), function, None)
-                if check is not None:
-                    with naming(step.stage):
-                        check(section, *arguments)
+            if status.entry is not None or step.id not in wanted:
+                continue
+            arguments = shown(step)
+            if arguments is None or (step.stage, section, arguments) in asked:
+                continue
+            asked.append((step.stage, section, arguments))
+            check = getattr(_module(step), function, None)
+            if check is not None:
+                with naming(step.stage):
+                    check(section, *arguments)
         self.stop.heed()
+
+    def _networks(self, step: Step) -> Sequence[Any] | None:
+        """Where the layers of the models a step is given were built, if all of them are."""
+        entries = self.outcome.entries
+        if not step.built or not entries.keys() >= set(step.built.values()):
+            return None
+        return [{role: entries[source].folder for role, source in step.built.items()}]
 
     def _attempt(self, step: Step, identity: Identity) -> Entry | None:
         """Run a step; a failing variant or replica is noted and stops no other.

@@ -10,6 +10,7 @@ from pipeline.lazy import nearest
 from pipeline.settings import REFERENCE, Ensemble, nth
 
 Ensembles = Callable[[str | None], Ensemble]  # the settings of an ensemble by its preset
+Pupils = Callable[[str | None], bool]  # by a preset of `distill`: has the pupil a network of its own
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ FREELY = "trains every weight freely"
 ANEW = {"scratch": "begins with fresh weights"}
 UNDONE_BY: Mapping[str, Mapping[str, str]] = {
     "ensemble": {"scratch": "trains all members as one network"},
-    "slim": {"distill": "teaches the network of `build`"},
-    "scratch": {"distill": "teaches the network of `build`"},
+    "slim": {"distill": "teaches another network"},
+    "scratch": {"distill": "teaches another network"},
     "prune": dict.fromkeys(("ensemble", "distill", "slim"), FREELY) | ANEW,
     "cluster": dict.fromkeys(("ensemble", "distill", "slim", "prune"), FREELY) | ANEW,
 }
@@ -97,7 +98,9 @@ class Step:
 
     `path` is the part of a variant reached here, "" on the trunk; `preset` the part of the
     section it takes; `spared` the ids of inputs that it can do without. `member` numbers the
-    networks of an ensemble, from 1: each is a training of its own.
+    networks of an ensemble, from 1: each is a training of its own. `built` tells of a model that a
+    transform or an ending is given, by its role, which step of `build` has made its layers, of
+    which channels may be gone since; an ensemble that answers as one has others.
     """
 
     stage: str
@@ -107,20 +110,13 @@ class Step:
     replica: int = 1
     spared: frozenset[str] = frozenset()
     member: int | None = None
+    built: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """Name of this step within a run: `train#2`, `prune(prune.hard)`, `train(ensemble/2)`."""
         path = self.path if self.member is None else f"{self.path}/{self.member}"
         return nth(f"{self.stage}({path})" if path else self.stage, self.replica)
-
-    @property
-    def as_built(self) -> bool:
-        """Whether the model it is given has the layers that `build` made, if fewer channels."""
-        before = [word.partition(".")[0] for word in self.path.split("+")[:-1]]
-        while "distill" in before:  # it begins with the network of `build` again
-            del before[: before.index("distill") + 1]
-        return "ensemble" not in before
 
     @property
     def ending(self) -> str:
@@ -159,23 +155,29 @@ class Variant:
                 f"variants: {self.name!r}: scratch is the control of what stands before it, as in "
                 "slim+scratch+int8"
             )
-        for before, after in combinations(stages, 2):
+        for first, last in combinations(range(len(stages)), 2):
+            before, after = stages[first], stages[last]
+            if before == "ensemble" and "distill" in stages[first:last]:
+                continue  # it has taught, and is not what goes on
             if does := UNDONE_BY.get(before, {}).get(after):
                 raise ConfigError(
                     f"variants: {self.name!r}: {after} {does}, which leaves nothing of {before}; "
                     f"put {before} after {after}"
                 )
 
-    def steps(self, replica: Replica, ensembles: Ensembles) -> Iterator[Step]:
+    def steps(self, replica: Replica, ensembles: Ensembles, pupils: Pupils) -> Iterator[Step]:
         """Unfold the path; a prefix shared with another variant gives an equal step."""
         words = self.name.split("+")
         candidate = replica.named("train")
+        layers: dict[str, str] = {"candidate": replica.named("build")}
         for number, word in enumerate(words, 1):
             path = "+".join(words[:number])
             stage, _, preset = word.partition(".")
             if number == len(words) and stage != "qat":
                 stage, preset = "quantize", ""
-            members: dict[str, str] = {}
+            place = (path, preset or None)
+            own: dict[str, str] = {"candidate": candidate}
+            built = layers
             if stage == "ensemble":
                 ensemble = ensembles(preset or None)
                 if ensemble.start != "candidate" and number > 1:
@@ -183,20 +185,26 @@ class Variant:
                         f"variants: {self.name!r}: {word} begins anew, which leaves "
                         f"{words[number - 2]} without effect; set ensemble.start=candidate"
                     )
-                trunk = Step("ensemble", path, preset or None, {"candidate": candidate})
-                for step in _members(ensemble, trunk, replica):
+                for step in _members(ensemble, Step("ensemble", *place, own), replica):
                     if step.stage == "train":
-                        members[f"member/{step.member or 1}"] = step.id
+                        own[f"member/{step.member or 1}"] = step.id
                     if step.member is not None:
                         yield step
-            roles = {"candidate": candidate} | members
-            step = Step(stage, path, preset or None, _chosen(stage, roles, replica), replica.number)
+                layers = {}
+            if stage == "distill":
+                if pupils(preset or None):
+                    yield (pupil := _building(place, replica))
+                    own["build"] = pupil.id
+                layers = {"candidate": own.get("build", replica.named("build"))}
+                # Whoever votes in an ensemble, each of its members has the layers of the trunk.
+                built = {"candidate": replica.named("build"), "build": layers["candidate"]}
+            roles = _chosen(stage, own, replica)
+            step = Step(stage, *place, roles, replica.number, built=built)
             candidate = step.id
             yield step
             if stage == "scratch":
                 needs = {need: replica.named(need) for need in BY_NAME["train"].needs}
-                roles = needs | {"build": candidate}
-                step = Step("train", path, preset or None, roles, replica.number)
+                step = Step("train", *place, needs | {"build": candidate}, replica.number)
                 candidate = step.id
                 yield step
 
@@ -208,8 +216,14 @@ def _chosen(stage: str, branch: Mapping[str, str], replica: Replica) -> dict[str
         if need == "members":
             roles |= {role: step for role, step in branch.items() if role.startswith("member/")}
         else:
-            roles[need] = branch[need] if need == "candidate" else replica.named(need)
+            roles[need] = branch.get(need) or replica.named(need)
     return roles
+
+
+def _building(place: tuple[str, str | None], replica: Replica, member: int | None = None) -> Step:
+    """A step of `build` at a place of a path."""
+    needs = {need: replica.named(need) for need in BY_NAME["build"].needs}
+    return Step("build", *place, needs, replica.number, member=member)
 
 
 def _members(ensemble: Ensemble, at: Step, replica: Replica) -> Iterator[Step]:
@@ -226,9 +240,7 @@ def _members(ensemble: Ensemble, at: Step, replica: Replica) -> Iterator[Step]:
             step = Step("train", inputs=roles, replica=replica.number)
         else:
             if ensemble.start == "fresh":
-                needs = {need: replica.named(need) for need in BY_NAME["build"].needs}
-                built = Step("build", *place, needs, replica.number, member=number)
-                yield built
+                yield (built := _building(place, replica, number))
                 roles["build"] = built.id
             elif ensemble.start == "candidate":
                 roles["build"] = at.inputs["candidate"]
@@ -244,25 +256,29 @@ def unfold(
     replicas: int = 1,
     by: Literal["seed", "fold"] = "seed",
     ensembles: Ensembles = lambda preset: Ensemble(),
+    pupils: Pupils = lambda preset: False,
 ) -> tuple[Step, ...]:
     """List every step of a run in an order in which it can be done, stage by stage.
 
-    The graph is run `replicas` times, over seeds or over folds; what does not depend on those
+    All networks that the recipe speaks of are built before one is trained. The graph is run `replicas` times, over seeds or over folds; what does not depend on those
     stands once.
     """
     runs = [Replica(number, by) for number in range(1, replicas + 1)]
     branches: dict[str, Step] = {}
     for replica in runs:
         for name in variants:
-            branches |= {step.id: step for step in Variant(name).steps(replica, ensembles)}
+            branches |= {step.id: step for step in Variant(name).steps(replica, ensembles, pupils)}
     steps: list[Step] = []
     for stage in STAGES:
         if stage.name in (*TRANSFORMS, "qat"):
             continue
         if stage.name == "quantize":
-            steps += sorted(branches.values(), key=_transforms_first)
+            rest = [step for step in branches.values() if step not in steps]
+            steps += sorted(rest, key=_transforms_first)
             continue
         steps += [_trunk(stage, replica, steps) for replica in runs if replica.owns(stage.name)]
+        if stage.name == "build":
+            steps += [step for step in branches.values() if _is_pupil(step)]
     return tuple(steps)
 
 
@@ -285,6 +301,11 @@ def _trunk(stage: Stage, replica: Replica, before: Sequence[Step]) -> Step:
 
 def _is_file_of(step: Step, replica: Replica) -> bool:
     return step.is_file and step.replica == replica.number
+
+
+def _is_pupil(step: Step) -> bool:
+    """Whether it builds a network of `distill`'s own."""
+    return step.stage == "build" and bool(step.path) and step.member is None
 
 
 def _transforms_first(step: Step) -> tuple[bool, int]:

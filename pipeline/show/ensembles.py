@@ -95,9 +95,13 @@ class Features(Record):
 
 
 class Pupil(Record):
-    """A network that was taught by another; `agreement` is the share of equal answers."""
+    """A network that was taught by another; `agreement` is the share of equal answers.
+
+    `network` is what its architecture is called.
+    """
 
     name: str
+    network: str = ""
     params: Count
     val_accuracy: Share
     teacher_params: Count

@@ -28,6 +28,11 @@ FIGURES: Mapping[str, Known] = {
         "Accuracy by run",
         "The accuracy of each variant in each seed or fold, with mean and standard deviation.",
     ),
+    "pupil": Known(
+        "ensembles",
+        "Taught",
+        "The layers of a network that was taught, from the picture to the probabilities.",
+    ),
     "channels": Known(
         "slimming",
         "Channels",
@@ -88,7 +93,7 @@ def listed(repeated: bool, several: bool = False) -> list[Picture]:
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "channels", "sensitivity"}
+    others = {"contact_sheet", "pupil", "channels", "sensitivity"}
     others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
@@ -124,6 +129,13 @@ def scan(number: int, names: Sequence[str], several: bool) -> Picture:
         title=f"{known.title}: {', '.join(names)}",
         alt=measured_as(known.alt, several),
     )
+
+
+def taught(number: int, names: Sequence[str]) -> Picture:
+    """The network, from 1, that is not of `build`, and that `names`, parts of paths, teach."""
+    known = FIGURES["pupil"]
+    title = f"{known.title}: {', '.join(names)}"
+    return Picture(file=f"pupil-{number}.png", title=title, alt=known.alt)
 
 
 def slimmed(number: int, name: str, several: bool) -> Picture:

@@ -26,9 +26,9 @@ def check(settings: Cluster) -> None:
     optimizers.check(settings, tf_keras, "cluster")
 
 
-def check_network(settings: Cluster, build: Path) -> None:
+def check_network(settings: Cluster, inputs: Inputs) -> None:
     """Refuse words that mean no layer, a kernel too small, and a layer that has no twin."""
-    model = load_model(build / "model.keras")
+    model = load_model(inputs["candidate"] / "model.keras")
     require_clusterable(model, _allotted(settings, list(prunable(model, (VOTE,)))))
 
 

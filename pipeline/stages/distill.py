@@ -1,4 +1,4 @@
-"""Distill: teach the network of `build` what the candidate answers."""
+"""Distill: teach a network what the candidate answers."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,8 @@ from pipeline.measure.statistics import accuracy, agreement
 from pipeline.progress import say
 from pipeline.settings import Distill, Inputs, Metrics
 
+MATCHED = ("build", "candidate")  # roles of the pupil and of its teacher
+
 
 def check(settings: Distill) -> None:
     """Refuse what the optimizer does not take, and pairs without a weight, before anything runs."""
@@ -27,6 +29,13 @@ def check(settings: Distill) -> None:
         raise ConfigError(
             "distill.feature_layers: nothing is matched at distill.features 0: give it a weight"
         )
+
+
+def check_network(settings: Distill, inputs: Inputs) -> None:
+    """Refuse layers to be matched that are not there, or do not go together."""
+    if settings.features:
+        network, teacher = (load_model(inputs[role] / "model.keras") for role in MATCHED)
+        pairs(network, teacher, settings.feature_loss, settings.feature_layers)
 
 
 def run(settings: Distill, inputs: Inputs, out: Path) -> Metrics:
@@ -83,6 +92,7 @@ def _facts(network: keras.Model, teacher: keras.Model, task: Task) -> dict[str, 
     labels = task.validation[1]
     taught, teaching = answers([network, teacher], task.validation)
     return {
+        "network": network.name,
         "params": network.count_params(),
         "val_accuracy": accuracy(taught, labels),
         "teacher_params": teacher.count_params(),

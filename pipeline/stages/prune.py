@@ -47,9 +47,9 @@ def check_pictures(settings: Prune, ingest: Path) -> None:
     _ramp(settings, steps(facts(ingest)["train"], settings.batch))
 
 
-def check_network(settings: Prune, build: Path) -> None:
+def check_network(settings: Prune, inputs: Inputs) -> None:
     """Refuse words that mean no layer, and a layer that has no twin or cannot take the pattern."""
-    model = load_model(build / "model.keras")
+    model = load_model(inputs["candidate"] / "model.keras")
     names, pattern = list(prunable(model, WHOLE)), Pattern.read(settings.pattern)
     wanted: Sparsities
     if settings.sparsity == "auto":

@@ -33,10 +33,10 @@ def check(settings: Qat) -> None:
     optimizers.check(settings, keras, "qat")
 
 
-def check_network(settings: Qat, build: Path) -> None:
+def check_network(settings: Qat, inputs: Inputs) -> None:
     """Refuse a network with a layer whose file cannot be imitated."""
     try:
-        quantization_aware(load_model(build / "model.keras"))
+        quantization_aware(load_model(inputs["candidate"] / "model.keras"))
     except ConversionError as error:
         raise ConfigError(str(error)) from error
 

@@ -42,6 +42,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     if report.replicas:
         drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
+    for number, names in enumerate(pupils(inputs), 1):
+        drawn_there = inputs[f"build({names[0]})"] / "figures" / "network.png"
+        shutil.copy(drawn_there, out / "figures" / f"pupil-{number}.png")
     for number, scan in enumerate(report.sensitivities, 1):
         drawn = figures.sensitivity(scan, measure)
         figures.save(drawn, out / "figures" / f"sensitivity-{number}.png")
@@ -51,6 +54,16 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
+
+
+def pupils(inputs: Inputs) -> list[list[str]]:
+    """Parts of paths that teach a network of their own, those of one network together."""
+    found: dict[str, list[str]] = {}
+    for one in _left_by("distill", inputs, "distillation.json"):
+        folder = inputs.get(f"build({one['name']})")
+        if folder is not None:
+            found.setdefault(_read(folder / "manifest.json")["key"], []).append(one["name"])
+    return list(found.values())
 
 
 def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> None:
@@ -85,6 +98,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(repeated=bool(replicas), several=several),
+                *(places.taught(n, names) for n, names in enumerate(pupils(inputs), 1)),
                 *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
                 *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),

@@ -39,12 +39,12 @@ def check(settings: Slim) -> None:
     optimizers.check(settings, keras, "slim")
 
 
-def check_network(settings: Slim, build: Path) -> None:
+def check_network(settings: Slim, inputs: Inputs) -> None:
     """Refuse a layer without a rule, words that mean no layer, and a target out of reach.
 
     What has to be measured, bytes and latency, is seen only when there are files.
     """
-    traced = channels.trace(load_model(build / "model.keras"), settings.keep)
+    traced = channels.trace(load_model(inputs["candidate"] / "model.keras"), settings.keep)
     measure, share = settings.target
     scores = channels.by_weights(traced, 1)  # any: of interest is how many may go
     multiple = settings.multiple

@@ -47,7 +47,7 @@ def test_no_path_tunes_away_what_its_beginning_made(before, after, start):
 
 
 def test_channels_are_taken_out_before_zeros_come_and_not_before_another_network():
-    with pytest.raises(ConfigError, match="distill teaches the network of `build`, which leaves"):
+    with pytest.raises(ConfigError, match="distill teaches another network, which leaves"):
         unfold(["slim+distill+int8"])
     steps = {step.id: step for step in unfold(["distill+slim+prune+qat", "slim.half+cluster+int8"])}
     assert steps["slim(distill+slim)"].inputs["candidate"] == "distill(distill)"
@@ -58,6 +58,41 @@ def test_channels_are_taken_out_before_zeros_come_and_not_before_another_network
         unfold(["slim+ensemble+int8"])
     of_narrow = unfold(["slim+ensemble+int8"], ensembles=lambda _: Ensemble(start="candidate"))
     assert "slim(slim)" in {step.inputs.get("build") for step in of_narrow}
+
+
+def test_a_pupil_of_its_own_is_built_before_anything_is_trained_and_taught_instead_of_builds():
+    variants = ["distill+int8", "ensemble+distill.tiny+scratch+int8", "distill.tiny+slim+int8"]
+    steps = unfold(variants, 2, pupils=lambda preset: preset == "tiny")
+    order = [step.id for step in steps]
+    built = [name for name in order if name.startswith("build") and "/" not in name]
+    assert built == [
+        *("build", "build#2", "build(ensemble+distill.tiny)", "build(distill.tiny)"),
+        *("build(ensemble+distill.tiny)#2", "build(distill.tiny)#2"),
+    ]
+    assert max(map(order.index, built)) < order.index("train")
+    by_id = {step.id: step for step in steps}
+    assert by_id["distill(distill)#2"].inputs["build"] == "build#2"
+    assert by_id["distill(distill.tiny)#2"].inputs["build"] == "build(distill.tiny)#2"
+    control = by_id["train(ensemble+distill.tiny+scratch)"]
+    assert control.inputs["build"] == "scratch(ensemble+distill.tiny+scratch)"
+
+
+def test_a_step_knows_where_the_layers_of_what_it_is_given_were_built():
+    variants = [
+        *("prune+int8", "slim+prune+qat", "ensemble+prune+int8", "ensemble+distill+prune+int8"),
+        *("distill.tiny+slim+qat", "ensemble+distill.tiny+int8"),
+    ]
+    steps = unfold(variants, pupils=lambda preset: preset == "tiny")
+    built = {step.id: step.built for step in steps}
+    trunk, tiny = {"candidate": "build"}, {"candidate": "build(distill.tiny)"}
+    assert built["prune(prune)"] == built["prune(slim+prune)"] == built["qat(slim+prune+qat)"]
+    assert built["prune(prune)"] == built["prune(ensemble+distill+prune)"] == trunk
+    assert built["prune(ensemble+prune)"] == {}
+    assert built["slim(distill.tiny+slim)"] == built["qat(distill.tiny+slim+qat)"] == tiny
+    assert built["distill(distill.tiny)"] == trunk | {"build": "build(distill.tiny)"}
+    assert built["distill(ensemble+distill)"] == trunk | {"build": "build"}
+    taught = built["distill(ensemble+distill.tiny)"]
+    assert taught == trunk | {"build": "build(ensemble+distill.tiny)"}
 
 
 def test_qat_is_an_ending_that_trains_for_its_file():

@@ -3,7 +3,6 @@
 import keras
 import pytest
 
-from pipeline import Config
 from pipeline.settings import Prune
 from pipeline.stages import prune, train
 
@@ -64,31 +63,40 @@ def test_a_layer_that_a_stage_cannot_take_is_named(variant, said, inside, artifa
     refused(inside, artifacts, *words, said=said)
 
 
-def refused(inside, artifacts, *words, said):
+def refused(inside, artifacts, *words, said, built=1):
     done = inside("run", *words, artifacts=artifacts)
     *before, last = done.errors
     assert (done.code, last[: len(said) + 7]) == (2, f"error: {said}")
-    assert [line.split()[1] for line in before] == ["ingest", "augment", "build"]
+    steps = [line.split()[1].partition("(")[0] for line in before]
+    assert steps == ["ingest", "augment", *["build"] * built]
     assert not (artifacts / ".cache" / "train").exists()
 
 
-def test_the_network_an_ensemble_answers_as_is_not_that_of_build():
-    variants = [
-        *("prune+int8", "slim+prune+qat", "slim+scratch+int8", "ensemble+prune+int8"),
-        "ensemble+distill+prune+int8",
-    ]
-    steps = Config.load(overrides=[f"variants=[{','.join(variants)}]"]).resolve().values()
-    found = {step.id: step.as_built for step, _ in steps if step.path and not step.is_file}
-    assert found["prune(prune)"]
-    assert found["prune(slim+prune)"]
-    assert not found["prune(ensemble+prune)"]
-    assert found["distill(ensemble+distill)"] is False
-    assert found["prune(ensemble+distill+prune)"]
+def test_a_pupil_and_its_teacher_are_looked_at_together(inside, artifacts):
+    """Also where an ensemble teaches, whose members have the layers of `build`."""
+    near = "distill={features: 1.0, presets: {near: {pupil: {model: lenet5}, feature_layers: {%s}}}}"
+    for layers, said in (
+        ("conv1d: re_lu", "the pupil has no layer 'conv1d': did you mean 'conv2d'?"),
+        ("conv2d: re_lo", "the teacher has no layer 're_lo': did you mean 're_lu'?"),
+        ("conv2d_1: re_lu", "conv2d_1 of the pupil gives 4x4, re_lu of the teacher 8x8: "),
+    ):
+        for variant in ("distill.near+int8", "ensemble+distill.near+scratch+int8"):
+            words = [near % layers, f"variants=[float32,{variant}]"]
+            said_here = f"distill.feature_layers: {said}"
+            refused(inside, artifacts, *words, said=said_here, built=2)
+
+
+def test_what_comes_behind_a_pupil_looks_at_the_pupil(inside, artifacts):
+    words = ["distill.pupil={model: lenet5}", "slim.keep=[conv2d_4]", "prune.exclude=[dense_9]"]
+    said = "slim: keep pattern 'conv2d_4' matches no layer: "
+    refused(inside, artifacts, *words, "variants=[distill+slim+int8]", said=said, built=2)
+    said = "prune: exclude pattern 'dense_9' matches no layer with a kernel: conv2d, conv2d_1, "
+    refused(inside, artifacts, *words, "variants=[distill+prune+int8]", said=said, built=2)
 
 
 def test_equal_settings_are_asked_about_once(inside, artifacts, monkeypatch):
     asked = []
-    monkeypatch.setattr(prune, "check_network", lambda settings, build: asked.append(settings))
+    monkeypatch.setattr(prune, "check_network", lambda settings, inputs: asked.append(settings))
     words = ["variants=[prune+int8,prune+dynamic,prune.hard+int8]", "prune.presets={hard: {}}"]
     monkeypatch.setattr(train, "run", None)
     inside("run", *words, artifacts=artifacts)

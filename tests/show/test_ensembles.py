@@ -26,6 +26,7 @@ FITTED = {
 }
 PUPIL = {
     "name": "ensemble+distill",
+    "network": "lenet5",
     "params": 6386,
     "val_accuracy": 0.91,
     "teacher_params": 19_158,
@@ -80,7 +81,7 @@ def test_page_and_markdown_have_every_member_and_pupil(pages):
     for text in pages(ensembles=[FITTED], pupils=[PUPIL]):
         for said in ("Together", "ensemble.weighted", "86.00 %", "0.4000", "75.0 %", "91.50 %"):
             assert said in text, said
-        for said in ("ensemble+distill", "6,386", "19,158", "93.00 %", "97.25 %"):
+        for said in ("ensemble+distill", "lenet5", "6,386", "19,158", "93.00 %", "97.25 %"):
             assert said in text, said
         assert "1.50 points above the best of them" in text
 

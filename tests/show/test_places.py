@@ -7,7 +7,8 @@ from pipeline.show.places import figures_by_place
 def test_every_figure_that_can_be_drawn_is_listed_with_its_place():
     of_several_labels = {"wrong_sets", "least_sure_sets"}  # in the same places
     drawn = set(figures.__all__) - {"save", "sheet_classes"} - of_several_labels
-    assert set(places.FIGURES) == drawn
+    assert set(places.FIGURES) - drawn == {"pupil"}, "build has drawn it, as it has the network"
+    assert drawn <= set(places.FIGURES)
     listed = {picture.file for picture in places.listed(repeated=True)}
     others = {"contact_sheet", "class_scores", "sensitivity", "channels"}
     assert listed == {f"{name}.png" for name in drawn - others}

@@ -118,7 +118,7 @@ def test_epochs_are_those_of_all_that_made_what_it_controls(variant, sections, e
         ("prune+scratch+int8", "scratch begins with fresh weights, which leaves nothing of prune"),
         ("cluster+scratch+qat", "scratch begins with fresh weights, which leaves nothing of clust"),
         ("ensemble+scratch+int8", "scratch trains all members as one network"),
-        ("slim+scratch+distill+int8", "distill teaches the network of `build`"),
+        ("slim+scratch+distill+int8", "distill teaches another network"),
     ],
 )
 def test_a_path_in_which_it_says_nothing_is_refused(variant, said):
