@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.data.augmentation import augmenter
 from pipeline.data.batches import training_batches
 from pipeline.data.dataset import labelled_sample
 from pipeline.data.sources import Images, Labels
+from pipeline.errors import naming
 from pipeline.fit import optimizers
 from pipeline.fit.checkpoints import Checkpoints, Generation
 from pipeline.fit.ensembles.answers import answers
@@ -42,13 +43,23 @@ def check(settings: Slim) -> None:
 def check_network(settings: Slim, inputs: Inputs) -> None:
     """Refuse a layer without a rule, words that mean no layer, and a target out of reach.
 
-    What has to be measured, bytes and latency, is seen only when there are files.
+    Bytes and latency hang on shapes, not on what is learned: files of the network as built, whole
+    and with all removed that can be, say what they can come to.
     """
     traced = channels.trace(load_model(inputs["candidate"] / "model.keras"), settings.keep)
     measure, share = settings.target
     scores = channels.by_weights(traced, 1)  # any: of interest is how many may go
-    multiple = settings.multiple
-    channels.choose(traced, scores, share if measure == "macs" else 1.0, multiple=multiple)
+    if measure == "macs":
+        channels.choose(traced, scores, share, multiple=settings.multiple)
+        return
+    queue = channels.order(traced, scores, multiple=settings.multiple)
+    shape = (CALIBRATED, *traced.model.input_shape[1:])
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)  # any
+    with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
+        files = _Files(measure, traced.model, images, Path(folder))
+        ((surely, _),) = files.shares(traced, [queue.masks(queue.chunks)])
+    with naming(f"slim.{measure}"):
+        channels.require_within(share, surely)
 
 
 def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
@@ -97,6 +108,37 @@ class _Round:
     share: float
     settled: float
     tuned: float
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Int8 files of the `whole` network and of choices of its channels, made in a folder to be
+    weighed or timed on `images` uint8 `(N, H, W, C)`.
+    """
+
+    measure: Literal["macs", "latency", "bytes"]
+    whole: keras.Model
+    images: Images
+    folder: Path
+
+    def shares(self, traced: Trace, tried: Sequence[Masks]) -> list[tuple[float, float]]:
+        """What the file of each choice has of that of the whole network: at least, and likely.
+
+        Time is taken in turns, so what slows the machine slows all.
+        """
+        named = ((str(n), channels.rebuild(traced, masks)) for n, masks in enumerate(tried))
+        images, files = np.asarray(self.images), {}
+        for name, model in chain([(WHOLE, self.whole)], named):
+            files[name] = self.folder / f"{name}.tflite"
+            if name != WHOLE or not files[name].is_file():
+                files[name].write_bytes(FORMATS["int8"](model, images[:CALIBRATED], "uint8"))
+        if self.measure == "bytes":
+            sizes = {name: path.stat().st_size for name, path in files.items()}
+            shares = {name: (size / sizes[WHOLE],) * 2 for name, size in sizes.items()}
+        else:
+            timed = time_files(files, images, reference=WHOLE)
+            shares = {name: (one.ratio_range[0], one.ratio) for name, one in timed.items()}
+        return [shares[name] for name in files if name != WHOLE]
 
 
 @dataclass(frozen=True)
@@ -179,20 +221,7 @@ class _Slimming:
         return Found(masks, float(held.state["share"]))
 
     def _measured(self, traced: Trace, tried: Sequence[Masks]) -> list[float]:
-        """What the int8 file of each choice has of that of the whole network: bytes, or time.
-
-        Time is taken in turns, so what slows the machine slows all.
-        """
-        named = ((str(n), channels.rebuild(traced, masks)) for n, masks in enumerate(tried))
-        images, files = np.asarray(self.sample[0]), {}
-        for name, model in chain([(WHOLE, self.whole.model)], named):
-            files[name] = self.folder / f"{name}.tflite"
-            if name != WHOLE or not files[name].is_file():
-                files[name].write_bytes(FORMATS["int8"](model, images[:CALIBRATED], "uint8"))
-        if self.settings.target[0] == "bytes":
-            sizes = {name: path.stat().st_size for name, path in files.items()}
-            shares = {name: size / sizes[WHOLE] for name, size in sizes.items()}
-        else:
-            timed = time_files(files, images, reference=WHOLE)
-            shares = {name: one.ratio for name, one in timed.items()}
-        return [shares[name] for name in files if name != WHOLE]
+        """What the int8 file of each choice has of that of the whole network: bytes, or time."""
+        measure, images = self.settings.target[0], self.sample[0]
+        files = _Files(measure, self.whole.model, images, self.folder)
+        return [share for _, share in files.shares(traced, tried)]

@@ -36,6 +36,14 @@ def artifacts(tmp_path_factory):
             ["slim.macs=0.01", "variants=[float32,slim+int8]"],
             "slim: macs of 1.0% are out of reach: with all removed that can be, ",
         ),
+        (
+            ["slim.bytes=0.02", "variants=[float32,slim+int8]"],
+            "slim.bytes: 2.0% is out of reach: with all removed that can be, ",
+        ),
+        (
+            ["slim.latency=0.01", "variants=[float32,slim+int8]"],
+            "slim.latency: 1.0% is out of reach: with all removed that can be, ",
+        ),
     ],
     ids=lambda one: one[0].partition("=")[0] if isinstance(one, list) else "",
 )

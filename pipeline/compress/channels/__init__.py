@@ -10,7 +10,7 @@ from pipeline.compress.channels.decide import Decision
 from pipeline.compress.channels.group import Group, Masks, Slice, Weight
 from pipeline.compress.channels.importance import Importances, by_scale, by_taylor, by_weights
 from pipeline.compress.channels.rebuild import rebuild
-from pipeline.compress.channels.search import Found, largest_within
+from pipeline.compress.channels.search import Found, largest_within, require_within
 from pipeline.compress.channels.size import Measure, Size
 from pipeline.compress.channels.summary import LayerChange, Summary, summary
 from pipeline.compress.channels.trace import Trace, trace
@@ -37,6 +37,7 @@ __all__ = [
     "largest_within",
     "order",
     "rebuild",
+    "require_within",
     "smallest",
     "summary",
     "trace",

@@ -52,11 +52,8 @@ def largest_within(
             [(size, choose(size)) for size in sizes[1 : None if number == 0 else -1]], seen
         )
         shares = look([masks for _, masks in tried]) if tried else ()
-        if number == 0 and shares[-1] > (least := target if end is None else end):
-            raise ConfigError(
-                f"{least:.1%} is out of reach: with all removed that can be, {shares[-1]:.1%} "
-                "remains; raise the target, lower `multiple` or keep fewer layers"
-            )
+        if number == 0:
+            require_within(target if end is None else end, shares[-1])
         for (size, masks), share in zip(tried, shares, strict=True):
             if share <= target:
                 found, low = Found(masks, share), size
@@ -64,6 +61,15 @@ def largest_within(
             high = size
     assert found is not None  # the last of the first look is small enough
     return found
+
+
+def require_within(target: float, least: float) -> None:
+    """Raise `ConfigError` if the smallest choice, which has the share `least`, is too large."""
+    if least > target:
+        raise ConfigError(
+            f"{target:.1%} is out of reach: with all removed that can be, {least:.1%} remains; "
+            "raise the target, lower `multiple` or keep fewer layers"
+        )
 
 
 def _new(tried: Sequence[tuple[float, Masks]], seen: set[bytes]) -> list[tuple[float, Masks]]:
