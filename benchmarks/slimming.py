@@ -36,20 +36,21 @@ RECIPE = ROOT / "configs" / "fashion_mnist_100k.yaml"
 SEEDS = (0, 1, 2)
 REFERENCE = "int8"
 # Words laid over the recipe: the networks that are large see the pictures less often.
+SHORT = ("train.epochs=12", "slim.epochs=12")
 NETWORKS: Mapping[str, Sequence[str]] = {
     "pocket_cnn": (),
     "resnet8": ("build={model: resnet8, preprocess: standardize}",),
     "densenet121": (
         "build={model: densenet121, growth: 8, depths: [2, 3, 3, 2], preprocess: standardize}",
-        "train.epochs=12",
+        *SHORT,
     ),
     "googlenet": (
         "build={model: googlenet, width: 0.25, preprocess: standardize}",
-        "train.epochs=12",
+        *SHORT,
     ),
     "mobilenet_v2": (
         "build={model: mobilenet_v2, width: 0.5, preprocess: standardize}",
-        "train.epochs=12",
+        *SHORT,
     ),
 }
 PRESETS = "slim.presets={half: {macs: 0.5}, mild: {macs: 0.65}}"

@@ -145,7 +145,7 @@ class Config(BaseModel):
 
     def _pupils(self) -> Iterator[tuple[Build, str]]:
         """Networks of `distill`'s own, and where in the recipe each stands."""
-        places = {None: "distill.pupil"}
+        places: dict[str | None, str] = {None: "distill.pupil"}
         places |= {name: f"distill.presets.{name}.pupil" for name in self.distill.presets}
         for name, section in places.items():
             pupil = self.distill.preset(name).pupil
@@ -196,33 +196,26 @@ class Config(BaseModel):
         return (self.seed, replica) if self.folds else (self.seed + replica - 1, None)
 
     def _settings(self, step: Step) -> Section:
-        section: Section = getattr(self, step.stage)
+        """A step's section, and what the run knows that no recipe says."""
+        section = self._section(step)
         seed, fold = self._varied(step.replica)
         given: dict[str, Any] = {"seed": seed} if "seed" in section.given else {}
         if step.stage == "ingest" and fold:
             given |= {"folds": self.folds, "fold": fold}
         if step.stage == "benchmark" and step.replica > 1:
-            section, given = Benchmark(), given | {"rounds": 0}
-        if isinstance(section, Transform):
-            section = section.preset(step.preset).inherit(self.train)
+            given |= {"rounds": 0}
         if step.member is not None:
             given["seed"] = (seed + step.member * MOST_REPLICAS) % SEEDS
-            if step.stage == "train":
-                section = _member(self.ensemble.preset(step.preset), self.train, step.member)
-        elif step.stage == "train" and step.path:
-            section = self._control(step)
         if isinstance(section, Fit):
             checks.optimizer(step.stage, section)
             checks.schedule(step.stage, section)
+        if isinstance(section, Build):
+            given |= _network(section)
         if step.stage == "quantize":
             given["format"] = step.ending
         if step.stage == "qat":
             taken = ("io", "calibration_images")
             given |= {name: getattr(self.quantize, name) for name in taken}
-        if isinstance(section, Build):
-            if step.path and step.member is None:
-                section = self.distill.preset(step.preset).pupil or section
-            given |= _network(section)
         if step.stage == "augment" and isinstance(self.augment.policy, str):
             given["policy"] = POLICIES[self.augment.policy]
         if step.stage == "report":
@@ -231,6 +224,21 @@ class Config(BaseModel):
             seen = [{"seed": seed, "fold": fold} for seed, fold in varied]
             given["replicas"] = tuple(seen) if len(seen) > 1 else ()
         return section.model_copy(update=given)
+
+    def _section(self, step: Step) -> Section:
+        """What the recipe says of a step, presets and what is inherited among it."""
+        section: Section = getattr(self, step.stage)
+        if isinstance(section, Transform):
+            return section.preset(step.preset).inherit(self.train)
+        if step.stage == "benchmark" and step.replica > 1:
+            return Benchmark()
+        if step.stage == "train" and step.member is not None:
+            return _member(self.ensemble.preset(step.preset), self.train, step.member)
+        if step.stage == "train" and step.path:
+            return self._control(step)
+        if step.stage == "build" and step.path and step.member is None:
+            return self.distill.preset(step.preset).pupil or section
+        return section
 
     def _control(self, step: Step) -> Train:
         """How what `scratch` made is trained: the words before it say for how long."""

@@ -116,10 +116,10 @@ class _Run:
                 self.plan.store.touch(entry)
                 self.outcome.entries[step.id] = entry
                 if step.stage == "ingest":
-                    self._check(steps, "check_pictures", lambda step, at=entry.folder: [at])
+                    self._check(steps, "check_pictures", self._pictures)
                 if step.stage == "build":
-                    known = [one for one in steps if step.id in one.built.values()]
-                    self._check(known, "check_network", self._networks)
+                    given = [one for one in steps if step.id in one.built.values()]
+                    self._check(given, "check_network", self._networks)
         return self.outcome
 
     def _check(
@@ -151,6 +151,11 @@ class _Run:
                 with naming(step.stage):
                     check(section, *arguments)
         self.stop.heed()
+
+    def _pictures(self, step: Step) -> Sequence[Any] | None:
+        """The pictures a step reads, as soon as ingest has split them."""
+        entry = self.outcome.entries.get(step.inputs.get("ingest", ""))
+        return None if entry is None else [entry.folder]
 
     def _networks(self, step: Step) -> Sequence[Any] | None:
         """Where the layers of the models a step is given were built, if all of them are."""

@@ -10,7 +10,9 @@ from pipeline.lazy import nearest
 from pipeline.settings import REFERENCE, Ensemble, nth
 
 Ensembles = Callable[[str | None], Ensemble]  # the settings of an ensemble by its preset
-Pupils = Callable[[str | None], bool]  # by a preset of `distill`: has the pupil a network of its own
+Pupils = Callable[
+    [str | None], bool
+]  # by a preset of `distill`: has the pupil a network of its own
 
 
 @dataclass(frozen=True)
@@ -260,8 +262,8 @@ def unfold(
 ) -> tuple[Step, ...]:
     """List every step of a run in an order in which it can be done, stage by stage.
 
-    All networks that the recipe speaks of are built before one is trained. The graph is run `replicas` times, over seeds or over folds; what does not depend on those
-    stands once.
+    All networks that the recipe speaks of are built before one is trained. The graph is run
+    `replicas` times, over seeds or over folds; what does not depend on those stands once.
     """
     runs = [Replica(number, by) for number in range(1, replicas + 1)]
     branches: dict[str, Step] = {}

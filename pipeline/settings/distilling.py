@@ -19,8 +19,8 @@ class Distill(Transform, Fit):
         "`{model: lenet5}`; default: the network of `build`"
     )  # fmt: skip
     start: Literal["build", "train"] = Field(
-        "build", description="what the pupil begins as: as built; or the network of `build` as "
-        "trained"
+        "build",
+        description="what the pupil begins as: as built; or the network of `build` as trained",
     )
     temperature: Positive = Field(
         3.0, description="softens teacher and pupil alike: above 1, unlikely classes count more"

@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.choices import Count, NotNegative, Share
+from pipeline.choices import Count, NotNegative, Positive, Share
 from pipeline.settings.training import Train
-from pipeline.settings.transforms import TRAINING, Taught, Teaching
+from pipeline.settings.transforms import TRAINING, Taught
 
 Target = Literal["macs", "latency", "bytes"]
 USUAL: tuple[Target, float] = ("macs", 0.5)  # where no target is said
@@ -54,7 +54,14 @@ class Slim(Taught):
     keep: tuple[str, ...] = Field(
         (), description="patterns of names of layers whose channels all stay, as in `[stem*]`"
     )
-    teacher: Teaching = 0.9
+    teacher: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        0.9, description="share of the network as it came in the loss, by what it answers; the "
+        "labels have the rest"
+    )  # fmt: skip
+    temperature: Positive = Field(
+        1.0, description="softens its answers and those that learn from it alike: above 1, "
+        "unlikely classes count more"
+    )  # fmt: skip
     pictures: Count = Field(512, description="training pictures that `taylor` takes gradients on")
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.compress import channels
 from pipeline.compress.channels import Found, Masks, Trace
+from pipeline.compress.distillation import pupil
 from pipeline.compress.formats import FORMATS
 from pipeline.data.augmentation import augmenter
 from pipeline.data.batches import training_batches
@@ -74,7 +75,7 @@ def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
             can be removed, or a target that is out of reach; says how far it got.
     """
     model = load_model(inputs["candidate"] / "model.keras")
-    task = Task.read(inputs, settings.teacher)
+    task = Task.read(inputs)
     sample = labelled_sample(inputs["ingest"], settings.pictures, settings.seed)
     with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
         whole = channels.trace(model, settings.keep)
@@ -170,11 +171,25 @@ class _Slimming:
         settle(slim, lambda: training_batches(train, settings.batch, settings.seed, policy))
         settled = self.judged(slim)
         # A round that is over is not redone: its checkpoints say so.
-        fitted = fit(slim, self.task, settings, out=out if number == settings.rounds else own)
+        place = out if number == settings.rounds else own
+        fitted = fit(self.learner(slim), self.task, settings, out=place)
         tuned = self.judged(slim)
         left = f"{found.share:.1%} of the {settings.target[0]}"
         say(f"  round {number}: {left}, validation {settled:.2%}, tuned {tuned:.2%}")
         return _Round(slim, fitted, found.share, settled, tuned)
+
+    def learner(self, slim: keras.Model) -> keras.Model:
+        """A slimmed model as it is trained: taught by the one that came, which learns nothing."""
+        settings, teacher = self.settings, self.whole.model
+        if not settings.teacher:
+            return slim
+        return pupil(
+            slim,
+            lambda images: teacher(images, training=False),
+            settings.temperature,
+            settings.teacher,
+            self.task.several,
+        )
 
     def judged(self, model: keras.Model) -> float:
         """Accuracy on validation."""

@@ -82,7 +82,9 @@ def refused(inside, artifacts, *words, said, built=1):
 
 def test_a_pupil_and_its_teacher_are_looked_at_together(inside, artifacts):
     """Also where an ensemble teaches, whose members have the layers of `build`."""
-    near = "distill={features: 1.0, presets: {near: {pupil: {model: lenet5}, feature_layers: {%s}}}}"
+    near = (
+        "distill={features: 1.0, presets: {near: {pupil: {model: lenet5}, feature_layers: {%s}}}}"
+    )
     for layers, said in (
         ("conv1d: re_lu", "the pupil has no layer 'conv1d': did you mean 'conv2d'?"),
         ("conv2d: re_lo", "the teacher has no layer 're_lo': did you mean 're_lu'?"),

@@ -251,14 +251,25 @@ def test_what_a_channel_is_worth_can_be_told_in_four_ways(
 @pytest.mark.slow
 def test_the_teacher_is_the_network_as_it_came(said, do, inputs, tmp_path, monkeypatch):
     taught = []
-    monkeypatch.setattr(slim, "fit", lambda _, task, *__, **___: taught.append(task) or {}["x"])
+    monkeypatch.setattr(slim, "pupil", lambda *given: taught.append(given) or {}["x"])
     with pytest.raises(KeyError):
-        do(slim, said(teacher=0.7), inputs, tmp_path)
-    teacher = taught[0].teacher
-    assert teacher.share == 0.7
-    came = load_model(inputs["candidate"] / "model.keras").get_weights()
-    for one, other in zip(teacher.network.get_weights(), came, strict=True):
-        assert np.array_equal(one, other)
+        do(slim, said(teacher=0.7, temperature=4.0, rounds=2), inputs, tmp_path)
+    ((learner, teacher, *how),) = taught
+    assert how == [4.0, 0.7, False]
+    came = load_model(inputs["candidate"] / "model.keras")
+    images = validation_split(inputs["ingest"])[0][:8].astype("float32")
+    wanted = came.predict(images, verbose=0)
+    assert np.array(teacher(images)) == pytest.approx(wanted, abs=1e-6)
+    assert learner.count_params() < came.count_params()
+
+
+def test_without_a_teacher_labels_are_all_there_is(said, do, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(slim, "pupil", None)
+    do(slim, said(teacher=0.0), inputs, tmp_path / "alone")
+    monkeypatch.undo()
+    do(slim, said(teacher=0.9), inputs, tmp_path / "taught")
+    weights = [load_model(tmp_path / one / "model.keras").weights for one in ("alone", "taught")]
+    assert any(not np.array_equal(one, other) for one, other in zip(*weights, strict=True))
 
 
 def test_an_optimizer_that_there_is_not_is_said_first(settings):
