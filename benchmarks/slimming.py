@@ -8,7 +8,7 @@ Fashion-MNIST by the recipe `configs/fashion_mnist_100k.yaml` with its own netwo
 `benchmarks/reference`) and with others in its place, slimmed to 0.50 and to 0.65 of their
 multiply-accumulates; beside each the control: the slimmed network with fresh weights, trained for
 as many epochs as training and slimming took. What is measured is kept in `slimming.json` beside
-this file; `slimming.md` has all networks of which every seed has every variant.
+this file, and `slimming.md` has all of it that the settings as they stand come to.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def timed(one: Network, work: Path, results: Results) -> Results:
 
 
 def table(name: str, results: Sequence[Results]) -> list[str]:
-    """The lines of a network."""
+    """The lines of a network; each row is of the seeds that have it, and its control."""
     lines = [
         f"## {name}",
         "",
@@ -98,21 +98,24 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
         f"|---|{'--:|' * 7}",
     ]
     for path in VARIANTS:
-        rows = [one[path] for one in results]
-        whole = [one[REFERENCE] for one in results]
-        points = [a["accuracy"] - b["accuracy"] for a, b in zip(rows, whole, strict=True)]
+        both = [(one[path], one[REFERENCE]) for one in results if {path, REFERENCE} <= one.keys()]
+        if not both:
+            continue
+        points = [row["accuracy"] - whole["accuracy"] for row, whole in both]
         shares = [
-            statistics.fmean(a[key] / b[key] for a, b in zip(rows, whole, strict=True))
+            statistics.fmean(row[key] / whole[key] for row, whole in both)
             for key in ("macs", "bytes", "latency")
         ]
         control = path.replace("+int8", "+scratch+int8")
         gains = [
-            one[path]["accuracy"] - one[control]["accuracy"] for one in results if control in one
+            one[path]["accuracy"] - one[control]["accuracy"]
+            for one in results
+            if {path, control} <= one.keys()
         ]
         cells = [
             f"`{path}`",
             f"{shares[0]:.2f}x",
-            spread([row["accuracy"] for row in rows]),
+            spread([row["accuracy"] for row, _ in both]),
             f"{statistics.fmean(points):+.2f}",
             " ".join(f"{one:+.2f}" for one in points),
             f"{shares[1]:.2f}x",
@@ -120,21 +123,22 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
             spread(gains) if gains else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, ""]
+    missing = [path for path in VARIANTS if not any(path in one for one in results)]
+    told = ", ".join(f"`{path}`" for path in missing)
+    return [*lines, "", *([f"Not measured: {told}.", ""] if missing else [])]
 
 
 def page(found: Mapping[str, Sequence[Results]]) -> str:
-    """All networks that are complete."""
+    """All networks that something was measured of."""
     lines = [
-        f"`python benchmarks/slimming.py`, {len(os.sched_getaffinity(0))} x86 cores, "
-        f"{time.strftime('%Y-%m-%d', time.gmtime())}.",
+        f"`python benchmarks/slimming.py`, {time.strftime('%Y-%m-%d', time.gmtime())}.",
         "",
-        f"{len(SEEDS)} networks of each kind, by `configs/fashion_mnist_100k.yaml` with "
-        "what stands below its name; the 10,000 test pictures, percent, mean ± sample standard "
-        "deviation; points against `int8` of the same network. Shares of multiply-accumulates, "
-        "bytes and latency (one thread, taken in turns) are against the same file. A control, "
-        "`scratch`, is the slimmed network with fresh weights, trained as the recipe says for as "
-        "many epochs as training and slimming took together.",
+        "Networks by `configs/fashion_mnist_100k.yaml` with what stands below each name, seeds 0 to "
+        f"{len(SEEDS) - 1} as far as they were run; the 10,000 test pictures, percent, mean ± sample "
+        "standard deviation; points against `int8` of the same network. Shares of "
+        "multiply-accumulates, bytes and latency (one thread, taken in turns) are against the same "
+        "file. A control, `scratch`, is the slimmed network with fresh weights, trained as the "
+        "recipe says for as many epochs as training and slimming took together.",
         "",
     ]
     for name, results in found.items():
@@ -160,11 +164,10 @@ def main() -> None:
             found = timed(one, work, one.results(work))
             record.keep(one, found)
             print(f"  {one.name}: {found}", flush=True)
-    asked = {name: record.of([network(name, seed) for seed in SEEDS]) for name in NETWORKS}
-    complete = {name: results for name, results in asked.items() if results}
-    if complete:
-        (HERE / "slimming.md").write_text(page(complete), encoding="utf-8")
-        print(page(complete))
+    measured = {name: record.so_far([network(name, seed) for seed in SEEDS]) for name in NETWORKS}
+    told = page({name: results for name, results in measured.items() if any(results)})
+    (HERE / "slimming.md").write_text(told, encoding="utf-8")
+    print(told)
 
 
 if __name__ == "__main__":

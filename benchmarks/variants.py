@@ -142,13 +142,21 @@ class Record:
 
     def of(self, networks: Sequence[Network]) -> list[Results] | None:
         """All variants of networks with the settings they have now; None while one is missing."""
-        kept, results = self._read(), []
-        for network in networks:
-            own, signed = kept.get(network.name, {}), network.signatures()
-            if any(digest not in own.get(path, {}) for path, digest in signed.items()):
-                return None
-            results.append({path: own[path][digest] for path, digest in signed.items()})
-        return results
+        results = self.so_far(networks)
+        wanted = [network.signatures().keys() for network in networks]
+        return results if [one.keys() for one in results] == wanted else None
+
+    def so_far(self, networks: Sequence[Network]) -> list[Results]:
+        """Of each network the variants that were measured with the settings they have now."""
+        kept = self._read()
+        return [
+            {
+                path: kept[network.name][path][digest]
+                for path, digest in network.signatures().items()
+                if digest in kept.get(network.name, {}).get(path, {})
+            }
+            for network in networks
+        ]
 
 
 def spread(values: Sequence[float]) -> str:
