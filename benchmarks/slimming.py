@@ -133,9 +133,9 @@ def page(found: Mapping[str, Sequence[Results]]) -> str:
     lines = [
         f"`python benchmarks/slimming.py`, {time.strftime('%Y-%m-%d', time.gmtime())}.",
         "",
-        "Networks by `configs/fashion_mnist_100k.yaml` with what stands below each name, seeds 0 to "
-        f"{len(SEEDS) - 1} as far as they were run; the 10,000 test pictures, percent, mean ± sample "
-        "standard deviation; points against `int8` of the same network. Shares of "
+        "Networks by `configs/fashion_mnist_100k.yaml` with what stands below each name, seeds 0 "
+        f"to {len(SEEDS) - 1} as far as they were run; the 10,000 test pictures, percent, mean ± "
+        "sample standard deviation; points against `int8` of the same network. Shares of "
         "multiply-accumulates, bytes and latency (one thread, taken in turns) are against the same "
         "file. A control, `scratch`, is the slimmed network with fresh weights, trained as the "
         "recipe says for as many epochs as training and slimming took together.",
