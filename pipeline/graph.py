@@ -10,9 +10,7 @@ from pipeline.lazy import nearest
 from pipeline.settings import REFERENCE, Ensemble, nth
 
 Ensembles = Callable[[str | None], Ensemble]  # the settings of an ensemble by its preset
-Pupils = Callable[
-    [str | None], bool
-]  # by a preset of `distill`: has the pupil a network of its own
+Pupils = Callable[[str | None], bool]  # by a preset of `distill`: is its network not that of build
 
 
 @dataclass(frozen=True)
