@@ -139,8 +139,12 @@ class Config(BaseModel):
                 "build.model=backbone with build.weights"
             )
         for name in ("train", "qat", *TRANSFORMS):
-            if isinstance(section := getattr(self, name), Fit):
+            section = getattr(self, name)
+            if isinstance(section, Fit):
                 checks.optimizer(name, section)
+            if isinstance(section, Transform):
+                for preset in section.presets:  # also one that no variant names
+                    section.preset(preset)
         checks.policy(self.augment)
 
     def _pupils(self) -> Iterator[tuple[Build, str]]:

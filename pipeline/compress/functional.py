@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras.src.models import Functional
 
+from pipeline.errors import ConfigError
+
 
 def functional_graph(model: keras.Model) -> Any | None:
     """Return the functional graph in a functional or Sequential model; None where there is none.
@@ -23,6 +25,38 @@ def calls(graph: Any) -> Iterator[Any]:
     """Every node of a functional graph, inputs too, in an order in which it can be computed."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         yield from graph._nodes_by_depth[depth]
+
+
+def by_name(node: Any) -> bool:
+    """Tell whether a nested model that lists its inputs is called with a dict of them."""
+    graph, arguments = functional_graph(node.operation), node.arguments
+    given = arguments.args[0] if arguments.args else arguments.kwargs.get("inputs")
+    listed = graph is not None and not isinstance(graph._inputs_struct, Mapping)
+    return listed and isinstance(given, Mapping)
+
+
+def handed(node: Any) -> list[Any]:
+    """The tensors that a call of a nested model gives it, in the order of that model's inputs.
+
+    A model of several inputs in a list may be called with a dict, by their names.
+
+    Raises:
+        ConfigError: there are not as many, or of other ranks: Keras ignores those it has no input
+            for, and squeezes an axis of 1.
+    """
+    model, arguments = node.operation, node.arguments
+    graph = functional_graph(model)
+    assert graph is not None
+    inputs = graph.inputs
+    given = arguments.args[0] if arguments.args else arguments.kwargs["inputs"]
+    if by_name(node):
+        given = [given[tensor.name] for tensor in inputs if tensor.name in given]
+    tensors: list[Any] = keras.tree.flatten(given)
+    ranks = [[len(tensor.shape) for tensor in some] for some in (tensors, inputs)]
+    if ranks[0] != ranks[1]:
+        shapes = [", ".join(str(tensor.shape[1:]) for tensor in some) for some in (inputs, tensors)]
+        raise ConfigError(f"model '{model.name}' takes {shapes[0]} and is called with {shapes[1]}")
+    return tensors
 
 
 def output_shapes(node: Any, known: Mapping[int, tuple[Any, ...]]) -> list[tuple[Any, ...]]:

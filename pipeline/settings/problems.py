@@ -29,7 +29,7 @@ def first_problem(
     if problem["type"] == "value_error":
         return f"{begin}{problem['ctx']['error']}"
     said = repr(problem["input"])
-    message = problem["msg"][0].lower() + problem["msg"][1:]
+    message = problem["msg"][0].lower() + problem["msg"][1:].replace("valid tuple", "valid list")
     return f"{begin}{message}, not {said if len(said) < LONGEST else said[: LONGEST - 3] + '...'}"
 
 

@@ -49,7 +49,8 @@ def check_network(settings: Slim, inputs: Inputs) -> None:
     """
     traced = channels.trace(load_model(inputs["candidate"] / "model.keras"), settings.keep)
     measure, share = settings.target
-    scores = channels.by_weights(traced, 1)  # any: of interest is how many may go
+    scale = settings.importance == "scale"  # of any other importance every channel may go
+    scores = channels.by_scale(traced) if scale else channels.by_weights(traced, 1)
     if measure == "macs":
         channels.choose(traced, scores, share, multiple=settings.multiple)
         return

@@ -54,6 +54,28 @@ def resolved(made, step):
         ("quantize.format=int8", "quantize.format is not set in a recipe"),
         ("seed=5000000000", "seed: input should be less than 1000000000"),
         ("train.seed=3", "train.seed is not set in a recipe: it is `seed` at the top"),
+        ("slim.keep=conv*", "slim.keep: input should be a valid list, not 'conv\\*'"),
+        (
+            "distill.pupil.model=lenet",
+            "distill.pupil: unknown model 'lenet': did you mean 'lenet5'",
+        ),
+        (
+            "distill.pupil={model: lenet5, width: 3}",
+            "distill.pupil.width: unknown setting, nor does lenet5 take it",
+        ),
+        (
+            "distill.presets={a: {pupil: {model: small_cnn, width: wide}}}",
+            "distill.presets.a.pupil.width: small_cnn takes int here, not 'wide'",
+        ),
+        (
+            "distill.pupil={model: lenet5, preprocess: own}",
+            "distill.pupil.preprocess: lenet5 takes scale, centre, standardize here, not 'own'",
+        ),
+        ("distill.pupil={seed: 3}", "distill.pupil: seed is not set here: it is `seed` at the top"),
+        (
+            "distill={pupil: {model: lenet5}, start: train}",
+            "distill: start is train, but `train` has only trained the network of `build`",
+        ),
         ("prune.sparsity=1.2", "prune.sparsity: input should be less than 1, not 1.2"),
         ("prune.sparsity=0", "prune.sparsity: input should be greater than 0, not 0"),
         ("prune.layers={dense: 1.0}", "prune.layers.dense: input should be less than 1, not 1.0"),
@@ -132,6 +154,28 @@ def test_prune_takes_from_train_what_it_is_not_told():
 def test_prune_keeps_its_own_length_and_makes_masks_every_step():
     prune = resolved(config("train.epochs=99", "train.steps_per_execution=9"), "prune(prune)")
     assert (prune.epochs, prune.steps_per_execution) == (6, 1)
+
+
+def test_a_wrong_preset_is_named_though_no_variant_takes_it():
+    wrong = r"slim\.presets\.half\.macs: input should be greater than 0"
+    with pytest.raises(ConfigError, match=wrong):
+        config(slim={"presets": {"half": {"macs": 0}}}, variants=["int8"])
+
+
+def test_a_pupil_has_the_network_that_is_said_and_the_preprocessing_of_that():
+    settings = {"pupil": {"model": "lenet5"}, "presets": {"wide": {"pupil": {"width": 16}}}}
+    variants = ["distill+int8", "distill.wide+int8", "ensemble+int8"]
+    made = config(build={"preprocess": "standardize"}, distill=settings, variants=variants, seed=5)
+    lenet, wide = (resolved(made, f"build(distill{name})") for name in ("", ".wide"))
+    assert lenet.model_dump() == {
+        **{"model": "lenet5", "activation": "sigmoid", "preprocess": "scale", "seed": 5}
+    }
+    assert (wide.model, wide.width, wide.preprocess) == ("small_cnn", 16, "scale")
+    assert resolved(made, "build(ensemble/2)").preprocess == "standardize", "no pupil, a member"
+    assert made.recipe()["distill"]["pupil"] == {
+        **{"model": "lenet5", "activation": "sigmoid", "preprocess": "scale"}
+    }
+    assert Config.of(made.recipe()).recipe() == made.recipe()
 
 
 def test_a_preset_is_laid_over_its_section():

@@ -37,6 +37,10 @@ def artifacts(tmp_path_factory):
             "slim: macs of 1.0% are out of reach: with all removed that can be, ",
         ),
         (
+            ["build={model: mlp, width: 32}", "slim.importance=scale", "variants=[slim+int8]"],
+            "slim: no channel of model 'mlp' has a batch normalization with a scale: ",
+        ),
+        (
             ["slim.bytes=0.02", "variants=[float32,slim+int8]"],
             "slim.bytes: 2.0% is out of reach: with all removed that can be, ",
         ),

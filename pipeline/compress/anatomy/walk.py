@@ -10,7 +10,7 @@ from pipeline.compress.anatomy.field import Field, field
 from pipeline.compress.anatomy.macs import Shape, macs
 from pipeline.compress.anatomy.record import Anatomy, Layer
 from pipeline.compress.anatomy.size import int8_bytes
-from pipeline.compress.functional import calls, functional_graph, output_shapes
+from pipeline.compress.functional import calls, functional_graph, handed, output_shapes
 from pipeline.errors import ConfigError
 
 
@@ -70,7 +70,8 @@ class _Walk:
             shapes = output_shapes(node, {key: found[key][1] for key in taken})
             if isinstance(node.operation, keras.Model):
                 name = f"{prefix}{node.operation.name}/"
-                places = self.through(node.operation, sources, name)
+                given_here = [found[id(tensor)] for tensor in handed(node)]
+                places = self.through(node.operation, given_here, name)
             else:
                 given_shape = sources[0][1] if sources else ()
                 place = self._add(

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipeline.compress.channels.group import Masks
 from pipeline.compress.channels.ties import Labels
 from pipeline.compress.channels.trace import Trace
-from pipeline.compress.functional import calls, functional_graph
+from pipeline.compress.functional import by_name, calls, functional_graph, handed
+from pipeline.errors import ConfigError
 
 
 def rebuild(traced: Trace, masks: Masks) -> keras.Model:
@@ -18,6 +19,9 @@ def rebuild(traced: Trace, masks: Masks) -> keras.Model:
     An ordinary Keras model: the same layers by the same names and from the same configs, but for
     the counts in them; shared ones stay shared, nested ones nested, frozen ones frozen. It shares
     no memory with the original, and is not compiled.
+
+    Raises:
+        ConfigError: a layer cannot be made again from its config.
     """
     return _Rebuild(traced, traced.kept(masks)).model(traced.model)
 
@@ -38,8 +42,7 @@ class _Rebuild:
         if id(old) not in self._made:
             sequential = type(old) is keras.Sequential
             new = self._sequential(old) if sequential else self._functional(old)
-            if not old.trainable:
-                new.trainable = False
+            new._trainable = old.trainable  # of itself alone: a layer in it has a flag of its own
             self._made[id(old)] = new
         return self._made[id(old)]
 
@@ -52,6 +55,9 @@ class _Rebuild:
             if not node.is_input:
                 twin = self._twin(node.operation)
                 args, kwargs = node.arguments.fill_in(found)
+                if by_name(node):  # by which Keras computes, but not shapes that differ
+                    args = ([found[id(tensor)] for tensor in handed(node)], *args[1:])
+                    kwargs.pop("inputs", None)
                 made = keras.tree.flatten(twin(*args, **kwargs))
                 self._hand_over(node.operation, twin)
                 found |= dict(zip(map(id, node.outputs), made, strict=True))
@@ -91,7 +97,16 @@ class _Rebuild:
                     sides = list(config[argument])
                     sides[place] = self._left(labels)
                     config[argument] = tuple(sides)
-            self._made[id(old)] = type(old).from_config(config)
+            try:
+                made = type(old).from_config(config)
+            except Exception as error:  # of whatever kind a foreign layer raises
+                reason = str(error).partition("\n")[0]
+                raise ConfigError(
+                    f"slim: layer '{old.name}' ({type(old).__name__}) cannot be made again from "
+                    f"its config: {reason}"
+                ) from error
+            made.name = old.name  # a config that Keras puts together by itself has none
+            self._made[id(old)] = made
         return self._made[id(old)]
 
     def _hand_over(self, old: Any, new: Any) -> None:

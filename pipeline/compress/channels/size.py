@@ -22,13 +22,19 @@ class Size:
     base and, for each group, a width times the channels kept.
 
     Raises:
-        ConfigError: another measure; `macs` of a model whose layers multiply nothing by kernels.
+        ConfigError: another measure; `macs` of a model whose layers multiply nothing by kernels, or
+            pictures of no fixed size.
     """
 
     def __init__(self, traced: Trace, measure: Measure) -> None:
         if measure not in get_args(Measure):
             known = ", ".join(get_args(Measure))
             raise ConfigError(f"slim: size in {measure!r} is not known; known: {known}")
+        if measure == "macs" and traced.open:
+            raise ConfigError(
+                f"slim: the macs of model '{traced.model.name}' are not known: "
+                f"'{traced.open[0]}' takes pictures of no fixed size"
+            )
         places = {id(weight.variable): k for k, weight in enumerate(traced.weights)}
         followed = list(traced.axes)
         row = {key: k for k, key in enumerate(followed)}
@@ -50,8 +56,7 @@ class Size:
         self.whole = self.of(self.channels)
         if self.whole == 0:
             raise ConfigError(
-                f"slim: the {measure} of model '{traced.model.name}' are 0: it has no kernels, or "
-                "takes pictures of an unknown size"
+                f"slim: the {measure} of model '{traced.model.name}' are 0: it has no kernels"
             )
 
     def of(self, kept: Labels) -> int:

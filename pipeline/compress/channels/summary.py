@@ -47,13 +47,18 @@ def summary(before: keras.Model, after: keras.Model) -> Summary:
             LayerChange(
                 name=name,
                 kind=one[0].kind,
-                channels=(one[0].output[-1], other[0].output[-1]),
+                channels=(_channels(one[0]), _channels(other[0])),
                 macs=(sum(row.macs for row in one), sum(row.macs for row in other)),
                 params=(sum(row.params for row in one), sum(row.params for row in other)),
             )
             for name, (one, other) in rows.items()
         ),
     )
+
+
+def _channels(row: Layer) -> int:
+    """What a layer says it makes; the last axis, where it makes what it takes."""
+    return row.filters or row.output[-1]
 
 
 def _weighted(found: Anatomy) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.compress.anatomy.macs import macs
 from pipeline.compress.channels.group import Group, Masks, Weight, grouped
 from pipeline.compress.channels.rules import RULES, Call, Signal
 from pipeline.compress.channels.ties import Labels, Ties
-from pipeline.compress.functional import calls, functional_graph, output_shapes
+from pipeline.compress.functional import calls, functional_graph, handed, output_shapes
 from pipeline.errors import ConfigError
 
 MOST_NAMED = 6
@@ -24,7 +24,8 @@ MOST_NAMED = 6
 class Trace:
     """A model, the groups of its channels, and every weight of it.
 
-    `axes` and `counts` are as `Ties` has them, with roots for numbers.
+    `axes` and `counts` are as `Ties` has them, with roots for numbers. `open` names layers whose
+    multiply-accumulates are not known, as pictures have no fixed size there.
     """
 
     model: keras.Model
@@ -33,6 +34,7 @@ class Trace:
     axes: dict[tuple[int, int], Labels]
     counts: dict[tuple[int, str, int | None], Labels]
     numbers: int
+    open: tuple[str, ...] = ()
 
     def whole(self) -> Masks:
         """Masks that keep everything."""
@@ -81,6 +83,7 @@ def trace(model: keras.Model, keep: Sequence[str] = ()) -> Trace:
         axes={key: roots[labels] for key, labels in ties.axes.items()},
         counts={key: roots[labels] for key, labels in ties.counts.items()},
         numbers=len(roots),
+        open=tuple(walk.open),
     )
 
 
@@ -94,15 +97,16 @@ class _Walk:
         self._unknown: dict[str, str] = {}
         self._layers: dict[int, tuple[str, Any]] = {}
         self._macs: dict[int, int] = {}
+        self.open: dict[str, None] = {}
 
-    def through(self, model: Any, given: Sequence[Signal], prefix: str) -> list[Signal]:
+    def through(self, model: Any, entering: Sequence[Signal], prefix: str) -> list[Signal]:
         """Follow channels through a model, called again perhaps, from its inputs to its outputs."""
         graph = _graph(model)
-        for place, signal in enumerate(given):
+        for place, signal in enumerate(entering):
             for axis in range(len(signal.axes)):
                 if prefix and graph.inputs[place].shape[axis + 1] is not None:
                     self.ties.count(model, f"input {place}", signal.along(axis), axis)
-        found = dict(zip(map(id, graph.inputs), given, strict=True))
+        found = dict(zip(map(id, graph.inputs), entering, strict=True))
         for node in calls(graph):
             if node.is_input:
                 continue
@@ -112,7 +116,8 @@ class _Walk:
             name = prefix + node.operation.name
             if functional_graph(node.operation) is not None:
                 self._names[name] = None
-                made = self.through(node.operation, signals, f"{name}/")
+                given = [found[id(tensor)] for tensor in handed(node)]
+                made = self.through(node.operation, given, f"{name}/")
             else:
                 made = self._call(node, name, signals, shapes)
             found |= dict(zip(map(id, node.outputs), made, strict=True))
@@ -125,6 +130,10 @@ class _Walk:
         layer = node.operation
         self._names[name] = None
         self._layers.setdefault(id(layer), (name, layer))
+        if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
+            raise ConfigError(
+                f"slim: layer '{name}' has weights of LoRA or is quantized: slim it before that"
+            )
         kept = any(_means(word, name) for word in self._keep)
         rule = RULES.get(type(layer))
         constants = [
@@ -137,28 +146,37 @@ class _Walk:
             if not kept:
                 self._unknown[name] = type(layer).__name__
             call.fix_all()
+            if given:
+                self._count(layer, name, given[0].shape, shapes[0])
             return [Signal(shape, (None,) * len(shape)) for shape in shapes]
         axes = rule(call)
         if kept:
             self.ties.fix(*axes)
-        self._count(layer, given[0].shape, shapes[0])
+        self._count(layer, name, given[0].shape, shapes[0])
         return [Signal(shapes[0], axes)]
 
-    def _count(self, layer: Any, given: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+    def _count(
+        self, layer: Any, name: str, given: tuple[Any, ...], output: tuple[Any, ...]
+    ) -> None:
         """Note the multiply-accumulates of one call for each element of the layer's kernels."""
-        if None not in (*given, *output) and (cost := macs(layer, given, output)):
-            own = [weight for weight in layer.weights if _is_kernel(weight)]
-            each = cost // sum(prod(weight.shape) for weight in own)
+        own = [weight for weight in getattr(layer, "weights", ()) if _is_kernel(weight)]
+        elements = sum(prod(weight.shape) for weight in own)
+        if not elements:
+            return
+        if None in (*given, *output):
+            self.open[name] = None
+        elif cost := macs(layer, given, output):
             for weight in own:
-                self._macs[id(weight)] = self._macs.get(id(weight), 0) + each
+                self._macs[id(weight)] = self._macs.get(id(weight), 0) + cost // elements
 
     def weights(self) -> Sequence[Weight]:
         """Every weight of every layer once, in an order in which they are used."""
-        return [
-            Weight(f"{name}/{weight.name}", layer, weight, self._macs.get(id(weight), 0))
-            for name, layer in self._layers.values()
-            for weight in getattr(layer, "weights", ())
-        ]
+        found: dict[int, Weight] = {}
+        for name, layer in self._layers.values():
+            for one in getattr(layer, "weights", ()):
+                said = f"{name}/{one.name}", layer, one, self._macs.get(id(one), 0)
+                found.setdefault(id(one), Weight(*said))
+        return list(found.values())
 
     def complain(self) -> None:
         """Say which layers have no rule, or which patterns mean none."""

@@ -119,6 +119,23 @@ def gray():
     return _ending(images, _conv(x, 6), "gray")
 
 
+def addressed():
+    """A nested model of a list of inputs, called with a dict, which Keras takes by their names."""
+    first, second = keras.Input((8, 8, 5), name="b"), keras.Input((8, 8, 5), name="a")
+    inner = keras.Model([first, second], L.Concatenate()([first, _conv(second, 4)]))
+    images = keras.Input((8, 8, 3))
+    x = inner({"b": _conv(images, 5), "a": _conv(images, 5, activation="relu")})
+    return _ending(images, _conv(x, 6), "addressed")
+
+
+def turned():
+    """Axes counted from the end, and maps that the batch takes apart and puts together again."""
+    images = keras.Input((8, 8, 3))
+    x = _conv(keras.ops.transpose(_conv(images, 8), (0, 2, 1, -1)), 6)
+    x = L.Dense(6)(keras.ops.reshape(_conv(x, 6), (-1, 8, 6)))
+    return _ending(images, _conv(keras.ops.reshape(x, (-1, 8, 8, 6)), 8), "turned")
+
+
 def worded():
     """A sentence: embedding, 1-D convolutions of several widths, maximum over time."""
     words = keras.Input((12,), dtype="int32")
@@ -131,7 +148,7 @@ SMALL = {
     made.__name__: made
     for made in (
         *(nested, sequential, shared, two_ways, grouped, multiplied, flattened, joined),
-        *(squeezed, normalized, gray, worded),
+        *(squeezed, normalized, gray, addressed, turned, worded),
     )
 }
 

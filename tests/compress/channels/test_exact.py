@@ -48,7 +48,7 @@ def check(model, rng, least=0.1):
         assert before.shape == after.shape
         assert np.ptp(before) > 1e-4  # a constant would prove nothing
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-5 * max(1, np.abs(before).max()))
-    assert [layer.name for layer in slim.layers] == [layer.name for layer in model.layers]
+    assert {layer.name for layer in slim.layers} == {layer.name for layer in model.layers}
     smaller = slim.count_params() < (1 - least) * model.count_params()
     assert smaller == (not all(mask.all() for mask in masks))
     written = sum(np.asarray(weight).nbytes for weight in slim.weights)

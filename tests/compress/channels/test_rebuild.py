@@ -7,6 +7,7 @@ from models import MODELS
 from pipeline.compress.channels import by_weights, choose, rebuild, trace
 from pipeline.compress.formats import FORMATS
 from pipeline.compress.legacy import check_parity, mirror
+from pipeline.errors import ConfigError
 from pipeline.fit.files import load_model, save_model
 from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.litert import LiteRT
@@ -17,8 +18,8 @@ from tests.marks import slow_but
 EVERY = pytest.mark.parametrize("name", SMALL)
 
 
-def slimmed(model, seed=0):
-    traced = trace(shaken(model))
+def slimmed(model, seed=0, keep=()):
+    traced = trace(shaken(model), keep)
     return rebuild(traced, random_masks(traced, np.random.default_rng(seed), pooled=True))
 
 
@@ -62,6 +63,51 @@ def test_shared_layers_stay_shared_nested_ones_nested_and_frozen_ones_frozen():
     assert type(inner.layers[1]) is keras.Sequential
     assert len(slim.trainable_weights) == len(model.trainable_weights) < len(model.weights)
     assert sum(layer is inner for layer in slim.layers) == 1
+
+
+def test_a_nested_model_may_be_frozen_in_part():
+    given = keras.Input((8, 8, 3))
+    frozen = keras.Model(given, L.Conv2D(7, 3)(L.Conv2D(6, 3)(given)), name="block")
+    frozen.trainable = False
+    frozen.layers[-1].trainable = True
+    images = keras.Input((8, 8, 3))
+    model = keras.Model(images, L.Dense(2)(L.Flatten()(frozen(images))))
+    slim = slimmed(model)
+    assert len(slim.trainable_weights) == len(model.trainable_weights) == 4
+    flags = [layer.trainable for layer in slim.get_layer("block").layers[1:]]
+    assert flags == [False, True]
+
+
+class Scaling(L.Layer):
+    """A layer of a user's, whose config Keras puts together by itself, without a name."""
+
+    def __init__(self, factor, **arguments):
+        super().__init__(**arguments)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+
+def test_a_kept_layer_goes_by_its_name_in_the_next_round_too():
+    images = keras.Input((8, 8, 3))
+    x = Scaling(2.0, name="times")(L.Conv2D(6, 3)(images))
+    model = keras.Model(images, L.Dense(2)(L.Flatten()(L.Conv2D(6, 3)(x))))
+    once = slimmed(model, keep=["times"])
+    assert trace(once, ["times"]).model.get_layer("times").factor == 2.0
+
+
+@pytest.mark.parametrize(
+    "made", [L.Lambda(lambda x: 2 * x, name="odd"), L.Conv2D(6, 3, activation=abs, name="odd")]
+)
+def test_a_layer_that_cannot_be_made_again_is_named(made):
+    images = keras.Input((8, 8, 3))
+    model = keras.Model(images, L.Dense(2)(L.Flatten()(made(L.Conv2D(6, 3)(images)))))
+    traced = trace(model, keep=["odd"])
+    with pytest.raises(
+        ConfigError, match=r"layer 'odd' \(.*\) cannot be made again from its config"
+    ):
+        rebuild(traced, traced.whole())
 
 
 def test_a_sequential_model_stays_one_and_half_precision_too():

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import layers as L
 
-from pipeline.compress.channels import by_weights, choose, rebuild, trace
+from pipeline.compress.anatomy import anatomy
+from pipeline.compress.channels import Size, by_weights, choose, rebuild, trace
 from pipeline.errors import ConfigError
 from tests.compress.channels.networks import SMALL
 from tests.compress.channels.silence import random_masks
@@ -113,6 +114,69 @@ def test_a_layer_without_a_rule_is_named_with_the_way_to_keep_it():
     ):
         np.testing.assert_array_equal(one, other)
     assert slim(given).shape == (1, 2)
+
+
+class Watched(L.Conv2D):
+    """A layer without a rule that multiplies as one that has."""
+
+
+def test_a_kept_layer_without_a_rule_is_counted():
+    model = chain(Watched(6, 3, name="own"), L.Conv2D(7, 3))
+    assert Size(trace(model, ["own"]), "macs").whole == anatomy(model).macs
+
+
+@pytest.mark.parametrize(
+    "change", [lambda one: one.enable_lora(2), lambda one: one.quantize("int8")]
+)
+def test_a_layer_that_was_changed_beneath_is_refused_by_name(change):
+    model = keras.Sequential([keras.Input((8,)), L.Dense(8, name="first"), L.Dense(2)])
+    change(model.layers[0])
+    with pytest.raises(ConfigError, match="layer 'first' has weights of LoRA or is quantized"):
+        trace(model)
+
+
+def test_pictures_of_no_fixed_size_have_bytes_and_no_multiply_accumulates():
+    images = keras.Input((None, None, 3))
+    x = L.Conv2D(8, 3, name="wide")(images)
+    traced = trace(keras.Model(images, L.Dense(2)(L.GlobalMaxPooling2D()(x))))
+    assert Size(traced, "bytes").whole == 4 * traced.model.count_params()
+    with pytest.raises(ConfigError, match="'wide' takes pictures of no fixed size"):
+        choose(traced, by_weights(traced), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "given", "why"),
+    [
+        (("a", "b"), {"a": (6,), "b": (6,), "c": (6,)}, r"called with \(6,\), \(6,\), \(6,\)"),
+        (("a",), {"a": (6, 1)}, r"takes \(6,\) and is called with \(6, 1\)"),
+    ],
+    ids=["too many", "another rank"],
+)
+def test_a_nested_model_called_with_what_it_does_not_take_is_refused(inputs, given, why):
+    own = {name: keras.Input((6,), name=name) for name in inputs}
+    inner = keras.Model(own, L.Dense(4)(L.Concatenate()([*own.values()] * 2)))
+    features = keras.Input((6,))
+    parts = {name: L.Reshape(shape)(L.Dense(6)(features)) for name, shape in given.items()}
+    model = keras.Model(features, L.Dense(3)(inner(parts)))
+    for look in (trace, anatomy):
+        with pytest.raises(ConfigError, match=why):
+            look(model)
+
+
+def test_what_is_joined_with_a_constant_stays():
+    images = keras.Input(batch_shape=(2, 8, 8, 3))
+    x = L.Conv2D(8, 1, name="first")(images)
+    x = keras.ops.concatenate([x, np.ones((2, 8, 8, 2), "float32")], -1)
+    x = L.Flatten()(L.Conv2D(6, 1, name="second")(x))
+    assert [*groups(keras.Model(images, L.Dense(2)(x)))] == ["second"]
+
+
+def test_weights_that_are_tied_by_hand_are_counted_once():
+    model = chain(L.Conv2D(8, 3, padding="same"), L.Conv2D(8, 3, padding="same"))
+    model.layers[2]._tracker.unlock()
+    model.layers[2]._kernel = model.layers[1].kernel
+    names = [weight.name for weight in trace(model).weights]
+    assert len(names) == len(set(names)) == len(model.weights)
 
 
 def test_kept_layers_keep_the_channels_they_make():

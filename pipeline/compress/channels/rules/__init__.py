@@ -73,6 +73,7 @@ RULES: Mapping[type[Any], Rule] = {
     **dict.fromkeys((arrays.Reciprocal, math.Rsqrt, math.Erf), shapes.passed),
     **dict.fromkeys((nn.Relu, nn.Relu6, nn.LeakyRelu, nn.Elu, nn.Selu), shapes.passed),
     **dict.fromkeys((nn.Sigmoid, nn.HardSigmoid, nn.Silu, nn.HardSilu), shapes.passed),
-    **dict.fromkeys((nn.Gelu, nn.Softplus, nn.Softsign), shapes.passed),
+    **dict.fromkeys((nn.Gelu, nn.Softplus, nn.Softsign, nn.LogSigmoid), shapes.passed),
+    **dict.fromkeys((nn.Celu, nn.HardTanh, arrays.Clip, core.StopGradient), shapes.passed),
     **dict.fromkeys((nn.Softmax, nn.LogSoftmax), Call.fix_all),
 }

@@ -1,5 +1,7 @@
 """Layers and operations that move, cut or join tensors without weights."""
 
+from math import prod
+
 import numpy as np
 
 from pipeline.compress.channels.rules.call import Axes, Call, Shape, Signal
@@ -56,7 +58,8 @@ def laid_out(ties: Ties, signal: Signal, output: Shape) -> Axes:
     followed = [axis for axis, labels in enumerate(signal.axes) if labels is not None]
     before = [side for side in signal.shape if side is not None]
     after = [side for side in output if side is not None]
-    if len(followed) != 1 or len(before) < len(signal.shape) or len(after) < len(output):
+    unknown = len(before) < len(signal.shape) or len(after) < len(output)
+    if len(followed) != 1 or unknown or prod(before) != prod(after):  # the batch has a part in it
         ties.fix(*signal.axes)
         return (None,) * len(output)
     shape = [1] * len(before)
@@ -79,7 +82,8 @@ def permuted(call: Call) -> Axes:
 
 def transposed(call: Call) -> Axes:
     """Axes in another order, the batch named among them."""
-    order = call.layer.axes or tuple(reversed(range(len(call.signal.shape) + 1)))
+    rank = len(call.signal.shape) + 1
+    order = [axis % rank for axis in call.layer.axes or reversed(range(rank))]
     if order[0] != 0:
         return call.fix_all()
     return tuple(call.signal.axes[axis - 1] for axis in order[1:])
@@ -91,10 +95,13 @@ def repeated(call: Call) -> Axes:
 
 
 def joined(call: Call) -> Axes:
-    """Channels side by side; along other axes the tensors stand and fall together."""
+    """Channels side by side; along other axes the tensors stand and fall together.
+
+    Beside constants of many values all stay.
+    """
     rank = len(call.output)
     axis = call.layer.axis % (rank + 1) - 1
-    if axis < 0:
+    if axis < 0 or any(np.size(constant) > 1 for constant in call.constants):
         return call.fix_all()
     axes = [_meeting(call, k) if k != axis else None for k in range(rank)]
     if any(signal.axes[axis] is not None for signal in call.given):
