@@ -35,7 +35,7 @@ from pipeline.settings.results import (
     Report,
 )
 from pipeline.settings.scratch import Scratch
-from pipeline.settings.slimming import Slim
+from pipeline.settings.slimming import Slim, Target
 from pipeline.settings.training import (
     Build,
     Fit,
@@ -81,6 +81,7 @@ __all__ = [
     "Section",
     "Seed",
     "Slim",
+    "Target",
     "Train",
     "Transform",
     "Whole",

@@ -1,26 +1,28 @@
 """How whole channels are taken out of the trained network."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipeline.choices import Count, NotNegative, Positive, Share
 from pipeline.settings.training import Train
 from pipeline.settings.transforms import TRAINING, Taught
 
 Target = Literal["macs", "latency", "bytes"]
-USUAL: tuple[Target, float] = ("macs", 0.5)  # where no target is said
+TARGETS: tuple[Target, ...] = get_args(Target)
+USUAL: Mapping[Target, float] = {"macs": 0.5}  # where no target is said
 
 
 class Slim(Taught):
     """Whole channels taken out, and what is left tuned.
 
-    One of `macs`, `latency` and `bytes` is the target; a preset that says one replaces the
-    section's.
+    `macs`, `latency` and `bytes` are targets, and all that are said are met; a preset that says one
+    replaces those of the section.
     """
 
     inherited: ClassVar[frozenset[str]] = TRAINING
-    alternatives: ClassVar[frozenset[str]] = frozenset({"macs", "latency", "bytes"})
+    alternatives: ClassVar[frozenset[str]] = frozenset(TARGETS)
     epochs: Count = Field(12, description="times over the training pictures, in each round")
     warmup_epochs: NotNegative = Field(0.5, description="linear rise from zero, in epochs")
     macs: Share | None = Field(
@@ -64,22 +66,11 @@ class Slim(Taught):
     )  # fmt: skip
     pictures: Count = Field(512, description="training pictures that `taylor` takes gradients on")
 
-    @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        said = [name for name in ("macs", "latency", "bytes") if getattr(self, name) is not None]
-        if len(said) > 1:
-            raise ValueError(f"{' and '.join(said)} are both targets: give one of them")
-        return self
-
     @property
-    def target(self) -> tuple[Target, float]:
-        """What is to become smaller, and the share of it that may stay, 0..1."""
-        names: tuple[Target, ...] = ("macs", "latency", "bytes")
-        for name in names:
-            share: float | None = getattr(self, name)
-            if share is not None:
-                return name, share
-        return USUAL
+    def targets(self) -> Mapping[Target, float]:
+        """What is to become smaller, and the share of each that may stay, 0..1."""
+        shares = {name: getattr(self, name) for name in TARGETS}
+        return {name: share for name, share in shares.items() if share is not None} or USUAL
 
     def epochs_behind(self, before: int) -> int:
         """Each round has its own."""
@@ -87,5 +78,5 @@ class Slim(Taught):
 
     def inherit(self, train: Train) -> Self:
         """Fill what the recipe does not say, the target among it."""
-        name, share = self.target
-        return super().inherit(train).model_copy(update={name: share})
+        targets = {str(name): share for name, share in self.targets.items()}
+        return super().inherit(train).model_copy(update=targets)

@@ -1,6 +1,6 @@
 """Slimming: channels of each layer before and after, each round, and what the files gained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -10,7 +10,8 @@ from pipeline.show.records import Count, Record, Share
 from pipeline.show.variant import Variant
 
 Pair = tuple[Count, Count]  # before and after
-TARGETS = {
+Measure = Literal["macs", "latency", "bytes"]
+MEASURES: Mapping[Measure, str] = {
     "macs": "the multiply-accumulates",
     "latency": "the int8 file's latency",
     "bytes": "the int8 file's bytes",
@@ -33,29 +34,34 @@ class SlimmedLayer(Record):
 
 
 class SlimmingRound(Record):
-    """What a round came to: sizes, the `share` of the target's measure, accuracies on validation.
+    """What a round came to: sizes, `shares` of what had a target, accuracies on validation.
 
     `settled` is before tuning, with the statistics of batch normalization taken anew.
     """
 
     macs: Count
     params: Count
-    share: Share
+    shares: Mapping[Measure, Share]
     settled: Share
     tuned: Share
+
+
+class Target(Record):
+    """A share of a measure that was `asked` for, and what was `reached`; 0..1."""
+
+    measure: Measure
+    asked: Share
+    reached: Share
 
 
 class Slimming(Record):
     """Channels taken out of a model, by the part of a variant's path that ends with it.
 
-    `asked` and `reached` are shares of what the `target` counts; `val_accuracy` is the whole
-    model's.
+    `val_accuracy` is the whole model's.
     """
 
     name: str
-    target: Literal["macs", "latency", "bytes"]
-    asked: Share
-    reached: Share
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
     importance: str
     ranking: str
     pictures: Count
@@ -97,14 +103,17 @@ class Beside(NamedTuple):
 def told(found: Slimming, measure: str = "accuracy") -> list[str]:
     """What was asked, and what came of it, in sentences; `measure` is what accuracy is called."""
     last = found.rounds[-1]
+    asked = " and ".join(
+        f"{numbers.percent(one.asked, 0)} of {MEASURES[one.measure]}" for one in found.targets
+    )
+    reached = " and ".join(numbers.percent(one.reached, 1) for one in found.targets)
     rounds = "one round" if len(found.rounds) == 1 else f"{len(found.rounds)} rounds"
     drop = round(100 * (found.val_accuracy - last.tuned), 2)
     side = (
         "level with" if not drop else f"{abs(drop):.2f} points {'below' if drop > 0 else 'above'}"
     )
     return [
-        f"Asked for {numbers.percent(found.asked, 0)} of {TARGETS[found.target]}, it came to "
-        f"{numbers.percent(found.reached, 1)} in {rounds}: {_left(found.macs)} "
+        f"Asked for {asked}, it came to {reached} in {rounds}: {_left(found.macs)} "
         f"multiply-accumulates and {_left(found.params)} parameters stay.",
         f"On {numbers.count(found.pictures)} validation pictures its {measure} is "
         f"{numbers.percent(last.tuned)}, {side} the whole network, and was "

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 
 from pipeline.compress import channels
-from pipeline.compress.channels import Found, Masks, Trace
+from pipeline.compress.channels import Chosen, Masks, Shares, Trace
 from pipeline.compress.distillation import pupil
 from pipeline.compress.formats import FORMATS
 from pipeline.data.augmentation import augmenter
@@ -30,7 +30,7 @@ from pipeline.fit.normalization import settle
 from pipeline.measure.latency import time_files
 from pipeline.measure.statistics import accuracy
 from pipeline.progress import say
-from pipeline.settings import CHECKPOINTS, Inputs, Metrics, Slim
+from pipeline.settings import CHECKPOINTS, Inputs, Metrics, Slim, Target
 
 CALIBRATED = 16  # pictures that set the ranges of files that are only weighed and timed
 WHOLE = "whole"  # the file that others are compared with
@@ -48,20 +48,20 @@ def check_network(settings: Slim, inputs: Inputs) -> None:
     and with all removed that can be, say what they can come to.
     """
     traced = channels.trace(load_model(inputs["candidate"] / "model.keras"), settings.keep)
-    measure, share = settings.target
     scale = settings.importance == "scale"  # of any other importance every channel may go
     scores = channels.by_scale(traced) if scale else channels.by_weights(traced, 1)
-    if measure == "macs":
-        channels.choose(traced, scores, share, multiple=settings.multiple)
-        return
     queue = channels.order(traced, scores, multiple=settings.multiple)
     shape = (CALIBRATED, *traced.model.input_shape[1:])
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)  # any
-    with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
-        files = _Files(measure, traced.model, images, Path(folder))
-        ((surely, _),) = files.shares(traced, [queue.masks(queue.chunks)])
-    with naming(f"slim.{measure}"):
-        channels.require_within(share, surely)
+    for measure, share in settings.targets.items():
+        if measure == "macs":
+            channels.choose(traced, scores, share, multiple=settings.multiple)
+            continue
+        with tempfile.TemporaryDirectory(prefix="pix2pocket-") as folder:
+            files = _Files(traced.model, images, Path(folder))
+            ((surely, _),) = files.shares(measure, traced, [queue.masks(queue.chunks)])
+        with naming(f"slim.{measure}"):
+            channels.require_within(share, surely)
 
 
 def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
@@ -100,14 +100,14 @@ def run(settings: Slim, inputs: Inputs, out: Path) -> Metrics:
 
 @dataclass(frozen=True)
 class _Round:
-    """A slimmed and tuned model; `share` of what the target counts; accuracies on validation.
+    """A slimmed and tuned model; `shares` of what has a target; accuracies on validation.
 
     `settled` is before it was tuned, with statistics of normalization taken anew.
     """
 
     model: keras.Model
     fitted: Fitted
-    share: float
+    shares: Shares
     settled: float
     tuned: float
 
@@ -118,12 +118,13 @@ class _Files:
     weighed or timed on `images` uint8 `(N, H, W, C)`.
     """
 
-    measure: Literal["macs", "latency", "bytes"]
     whole: keras.Model
     images: Images
     folder: Path
 
-    def shares(self, traced: Trace, tried: Sequence[Masks]) -> list[tuple[float, float]]:
+    def shares(
+        self, measure: Target, traced: Trace, tried: Sequence[Masks]
+    ) -> list[tuple[float, float]]:
         """What the file of each choice has of that of the whole network: at least, and likely.
 
         Time is taken in turns, so what slows the machine slows all.
@@ -134,7 +135,7 @@ class _Files:
             files[name] = self.folder / f"{name}.tflite"
             if name != WHOLE or not files[name].is_file():
                 files[name].write_bytes(FORMATS["int8"](model, images[:CALIBRATED], "uint8"))
-        if self.measure == "bytes":
+        if measure == "bytes":
             sizes = {name: path.stat().st_size for name, path in files.items()}
             shares = {name: (size / sizes[WHOLE],) * 2 for name, size in sizes.items()}
         else:
@@ -164,7 +165,7 @@ class _Slimming:
         """Take channels out of a model and tune what is left, or go on with having done so."""
         settings, own = self.settings, out / CHECKPOINTS / f"round-{number}"
         traced = channels.trace(before.model, settings.keep) if before else self.whole
-        had = before.share if before else 1.0
+        had = before.shares if before else dict.fromkeys(settings.targets, 1.0)
         found = self._chosen(number, traced, had, Checkpoints(own / "channels"))
         slim = channels.rebuild(traced, found.masks)
         keras.utils.set_random_seed(settings.seed)  # a round is to depend on no other's draws
@@ -175,9 +176,9 @@ class _Slimming:
         place = out if number == settings.rounds else own
         fitted = fit(self.learner(slim), self.task, settings, out=place)
         tuned = self.judged(slim)
-        left = f"{found.share:.1%} of the {settings.target[0]}"
+        left = ", ".join(f"{share:.1%} of the {name}" for name, share in found.shares.items())
         say(f"  round {number}: {left}, validation {settled:.2%}, tuned {tuned:.2%}")
-        return _Round(slim, fitted, found.share, settled, tuned)
+        return _Round(slim, fitted, found.shares, settled, tuned)
 
     def learner(self, slim: keras.Model) -> keras.Model:
         """A slimmed model as it is trained: taught by the one that came, which learns nothing."""
@@ -199,13 +200,14 @@ class _Slimming:
 
     def facts(self, rounds: Sequence[_Round]) -> dict[str, Any]:
         """What `slim.json` holds."""
-        settings, (measure, asked) = self.settings, self.settings.target
+        settings, reached = self.settings, rounds[-1].shares
         each = [channels.summary(self.whole.model, one.model) for one in rounds]
         found = each[-1]
         return {
-            "target": measure,
-            "asked": asked,
-            "reached": rounds[-1].share,
+            "targets": [
+                {"measure": measure, "asked": asked, "reached": reached[measure]}
+                for measure, asked in settings.targets.items()
+            ],
             "importance": settings.importance,
             "ranking": settings.ranking,
             "pictures": len(self.task.validation[1]),
@@ -214,30 +216,32 @@ class _Slimming:
             "params": found.params,
             "layers": [one for one in found.facts()["layers"] if one["macs"][0]],
             "rounds": [
-                {"macs": now.macs[1], "params": now.params[1], "share": one.share,
+                {"macs": now.macs[1], "params": now.params[1], "shares": dict(one.shares),
                  "settled": one.settled, "tuned": one.tuned}
                 for now, one in zip(each, rounds, strict=True)
             ],
         }  # fmt: skip
 
-    def _chosen(self, number: int, traced: Trace, had: float, kept: Checkpoints) -> Found:
+    def _chosen(self, number: int, traced: Trace, had: Shares, kept: Checkpoints) -> Chosen:
         """What a round keeps, of a model that `had` so much; an earlier attempt's choice stands.
 
         Or else what was tuned from that point on would not fit, where a choice was measured.
         """
         held = kept.newest()
         if held is None:
-            wished = self.settings.target[1] ** (number / self.settings.rounds)
-            within = had <= wished  # the round before had to overshoot
-            found = Found(traced.whole(), had) if within else self.decision.within(traced, wished)
+            part, targets = number / self.settings.rounds, self.settings.targets
+            wished = {measure: share**part for measure, share in targets.items()}
+            # The round before had to overshoot.
+            within = all(had[measure] <= share for measure, share in wished.items())
+            whole = Chosen(traced.whole(), had)
+            found = whole if within else self.decision.within(traced, wished)
             arrays = {str(place): mask for place, mask in enumerate(found.masks)}
-            held = Generation(number, 0, arrays, {"share": found.share})
+            held = Generation(number, 0, arrays, {"shares": dict(found.shares)})
             kept.save(held)
         masks = tuple(held.arrays[str(place)] for place in range(len(held.arrays)))
-        return Found(masks, float(held.state["share"]))
+        return Chosen(masks, held.state["shares"])
 
-    def _measured(self, traced: Trace, tried: Sequence[Masks]) -> list[float]:
+    def _measured(self, measure: Target, traced: Trace, tried: Sequence[Masks]) -> list[float]:
         """What the int8 file of each choice has of that of the whole network: bytes, or time."""
-        measure, images = self.settings.target[0], self.sample[0]
-        files = _Files(measure, self.whole.model, images, self.folder)
-        return [share for _, share in files.shares(traced, tried)]
+        files = _Files(self.whole.model, self.sample[0], self.folder)
+        return [share for _, share in files.shares(measure, traced, tried)]

@@ -88,7 +88,6 @@ def resolved(made, step):
         ("prune.steps_per_execution=4", "prune.steps_per_execution: input should be 1"),
         ("slim.macs=1.0", "slim.macs: input should be less than 1, not 1.0"),
         ("slim.latency=0", "slim.latency: input should be greater than 0, not 0"),
-        ("slim={macs: 0.5, bytes: 0.5}", "slim: macs and bytes are both targets: give one of them"),
         (
             "slim.importance=size",
             "slim.importance: input should be 'taylor', 'l1', 'l2' or 'scale'",
@@ -188,15 +187,15 @@ def test_a_preset_is_laid_over_its_section():
     assert (hard.sparsity, hard.epochs) == (0.9, 9)
 
 
-def test_a_slimming_has_one_target_and_a_presets_replaces_it():
+def test_a_slimming_has_a_target_and_those_of_a_preset_replace_it():
     half = resolved(config("variants=[slim+int8]"), "slim(slim)")
-    assert (half.target, half.macs, half.latency) == (("macs", 0.5), 0.5, None)
-    presets = {"fast": {"latency": 0.6}, "thin": {"rounds": 3}}
+    assert (half.targets, half.macs, half.latency) == ({"macs": 0.5}, 0.5, None)
+    presets = {"fast": {"latency": 0.6, "bytes": 0.5}, "thin": {"rounds": 3}}
     said = {"macs": 0.7, "learning_rate": 0.5, "presets": presets}
     made = config("train.batch=17", slim=said, variants=["slim.fast+int8", "slim.thin+int8"])
     fast, thin = (resolved(made, f"slim(slim.{name})") for name in presets)
-    assert (fast.target, fast.macs) == (("latency", 0.6), None)
-    assert (thin.target, thin.rounds) == (("macs", 0.7), 3)
+    assert (fast.targets, fast.macs) == ({"latency": 0.6, "bytes": 0.5}, None)
+    assert (thin.targets, thin.rounds) == ({"macs": 0.7}, 3)
     assert (fast.batch, fast.learning_rate) == (17, 0.5)
     again = Config.of(made.recipe())
     assert resolved(again, "slim(slim.fast)") == fast

@@ -12,14 +12,12 @@ from pipeline.show.variant import Variant
 from tests.show.conftest import HOSTILE, variant
 from tests.show.drawn import ODD, saved, words
 
-ROUND = {"macs": 640, "params": 70, "share": 0.64, "settled": 0.6, "tuned": 0.97}
+ROUND = {"macs": 640, "params": 70, "shares": {"macs": 0.64}, "settled": 0.6, "tuned": 0.97}
 LAYER = {"name": "stem", "kind": "Conv2D", "channels": [32, 24], "macs": [400, 200]}
 LAYER |= {"params": [80, 40]}
 FOUND = {
     "name": "slim",
-    "target": "macs",
-    "asked": 0.5,
-    "reached": 0.4848,
+    "targets": [{"measure": "macs", "asked": 0.5, "reached": 0.4848}],
     "importance": "taylor",
     "ranking": "global",
     "pictures": 1999,
@@ -71,7 +69,12 @@ def test_what_was_asked_and_what_came_of_it_is_said_with_its_figures():
     assert "accuracy is 96.54 %, 1.46 points below the whole network, and was 76.54 %" in second
     assert "96.54 %, level with the whole network" in told(found(val_accuracy=0.9654))[1]
     assert "96.54 %, 0.54 points above the whole network" in told(found(val_accuracy=0.96))[1]
-    assert "the int8 file's latency" in told(found(target="latency"))[0]
+    fast = {"measure": "latency", "asked": 0.6, "reached": 0.587}
+    several = told(found(targets=[*FOUND["targets"], fast]))[0]
+    assert several.startswith(
+        "Asked for 50 % of the multiply-accumulates and 60 % of the int8 file's latency, it came "
+        "to 48.5 % and 58.7 % in 2 rounds: "
+    )
 
 
 def rows(*facts):

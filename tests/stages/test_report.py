@@ -180,10 +180,11 @@ def test_a_scan_of_one_model_is_shown_once_and_rounds_by_name(inputs, tmp_path):
 
 
 def test_what_was_slimmed_is_told_by_its_path_and_drawn(inputs, tmp_path):
-    one = {"macs": 5, "params": 50, "share": 0.5, "settled": 0.5, "tuned": 0.8}
+    one = {"macs": 5, "params": 50, "shares": {"macs": 0.5}, "settled": 0.5, "tuned": 0.8}
     layer = {"name": "conv", "kind": "Conv2D", "channels": [16, 8], "macs": [9, 4]}
     layer |= {"params": [9, 4]}
-    facts = {"target": "macs", "asked": 0.5, "reached": 0.5, "importance": "taylor"}
+    target = {"measure": "macs", "asked": 0.5, "reached": 0.5}
+    facts = {"targets": [target], "importance": "taylor"}
     facts |= {"ranking": "global", "pictures": 6, "val_accuracy": 0.9, "macs": [10, 5]}
     facts |= {"params": [90, 50], "layers": [layer], "rounds": [one]}
     pruned(inputs, tmp_path, "slim", "slim", slim=facts)

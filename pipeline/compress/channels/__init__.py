@@ -6,7 +6,7 @@ saved.
 """
 
 from pipeline.compress.channels.choose import Costs, Order, choose, order, smallest
-from pipeline.compress.channels.decide import Decision
+from pipeline.compress.channels.decide import Chosen, Decision, Shares
 from pipeline.compress.channels.group import Group, Masks, Slice, Weight
 from pipeline.compress.channels.importance import Importances, by_scale, by_taylor, by_weights
 from pipeline.compress.channels.rebuild import rebuild
@@ -16,6 +16,7 @@ from pipeline.compress.channels.summary import LayerChange, Summary, summary
 from pipeline.compress.channels.trace import Trace, trace
 
 __all__ = [
+    "Chosen",
     "Costs",
     "Decision",
     "Found",
@@ -25,6 +26,7 @@ __all__ = [
     "Masks",
     "Measure",
     "Order",
+    "Shares",
     "Size",
     "Slice",
     "Summary",

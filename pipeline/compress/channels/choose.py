@@ -95,7 +95,7 @@ def order(
 def choose(
     traced: Trace,
     scores: Scores,
-    target: float,
+    target: float | Mapping[Measure, float],
     measure: Measure = "macs",
     *,
     ranking: Ranking = "global",
@@ -105,29 +105,43 @@ def choose(
     """Choose channels to keep so that the model comes to `target`, 0..1, of its size, or just less.
 
     The shortest beginning of the order that is small enough is found by halving; as it overshoots,
-    chunks are put back, the most missed first, as long as the target holds.
+    chunks are put back, the most missed first, as long as the target holds. Several targets, each
+    by its measure, all hold: what overshoots for one is put back where only others hang on it.
 
     Raises:
         ConfigError: as `order`; a target out of range, or one that nothing reaches.
     """
+    queue = order(traced, scores, ranking, multiple, costs)
+    chunks = list(queue.chunks)
+    wanted = target if isinstance(target, Mapping) else {measure: target}
+    limits = [_limit(traced, share, of, queue) for of, share in wanted.items()]
+    few, many = -1, len(chunks)
+    while many - few > 1:
+        middle = (few + many) // 2
+        fits = _fits(queue.counts(chunks[:middle]), limits)
+        few, many = (few, middle) if fits else (middle, many)
+    return queue.masks(_put_back(chunks[:many], queue, limits))
+
+
+def _limit(traced: Trace, target: float, measure: Measure, queue: Order) -> tuple[Size, int]:
+    """How large a model may be in a measure; raises `ConfigError` for what nothing reaches."""
     if not 0 < target <= 1:
         raise ConfigError(f"slim: target is {target:g}: a share of the {measure}, above 0, up to 1")
-    size, queue = Size(traced, measure), order(traced, scores, ranking, multiple, costs)
+    size = Size(traced, measure)
     limit = int(target * size.whole * (1 + ROUNDING))
-    chunks = list(queue.chunks)
-    least = size.of(queue.counts(chunks))
+    least = size.of(queue.counts(queue.chunks))
     if least > limit:
         raise ConfigError(
             f"slim: {measure} of {target:.1%} are out of reach: with all removed that can be, "
             f"{least / size.whole:.1%} remain ({least:,} of {size.whole:,}); raise the target, "
             "lower `multiple` or keep fewer layers"
         )
-    few, many = -1, len(chunks)
-    while many - few > 1:
-        middle = (few + many) // 2
-        fits = size.of(queue.counts(chunks[:middle])) <= limit
-        few, many = (few, middle) if fits else (middle, many)
-    return queue.masks(_put_back(chunks[:many], queue, size, limit))
+    return size, limit
+
+
+def _fits(kept: Labels, limits: Sequence[tuple[Size, int]]) -> bool:
+    """Whether a model with so many channels of each group is small enough."""
+    return all(size.of(kept) <= limit for size, limit in limits)
 
 
 def smallest(
@@ -138,12 +152,14 @@ def smallest(
     return size.of(queue.counts(queue.chunks)) / size.whole
 
 
-def _put_back(gone: Sequence[Chunk], queue: Order, size: Size, limit: int) -> list[Chunk]:
-    """Put back what the target has room for; of a group, the chunk that went last comes first."""
+def _put_back(
+    gone: Sequence[Chunk], queue: Order, limits: Sequence[tuple[Size, int]]
+) -> list[Chunk]:
+    """Put back what the targets have room for; of a group, the chunk that went last comes first."""
     kept, removed, full = queue.counts(gone), [], set()
     for chunk in reversed(gone):
         kept[chunk.group] += len(chunk.channels)
-        if chunk.group in full or size.of(kept) > limit:
+        if chunk.group in full or not _fits(kept, limits):
             kept[chunk.group] -= len(chunk.channels)
             full.add(chunk.group)
             removed.append(chunk)

@@ -15,10 +15,11 @@ Look = Callable[[Sequence[Masks]], Sequence[float]]
 
 @dataclass(frozen=True)
 class Found:
-    """A choice of channels, and the share it was seen to have."""
+    """A choice of channels, the share it was seen to have, and the size it was chosen by."""
 
     masks: Masks
     share: float
+    size: float
 
 
 def largest_within(
@@ -56,7 +57,7 @@ def largest_within(
             require_within(target if end is None else end, shares[-1])
         for (size, masks), share in zip(tried, shares, strict=True):
             if share <= target:
-                found, low = Found(masks, share), size
+                found, low = Found(masks, share, size), size
                 break
             high = size
     assert found is not None  # the last of the first look is small enough

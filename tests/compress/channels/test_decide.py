@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers as L
 
-from pipeline.compress.channels import Decision, rebuild, trace
+from pipeline.compress.channels import Decision, Size, rebuild, trace
 from pipeline.errors import ConfigError
 from pipeline.settings import Slim
 
@@ -24,8 +24,10 @@ def traced():
 def decision(traced, seen, **said):
     """By settings, where the second group alone takes time: all but a fifth of it."""
 
-    def measured(_, tried):
+    def measured(measure, _, tried):
         seen.append(len(tried))
+        if measure == "bytes":
+            return [0.1 + 0.9 * masks[1].mean() * masks[0].mean() for masks in tried]
         return [0.2 + 0.8 * masks[1].mean() for masks in tried]
 
     settings = Slim(importance="l2", **said)
@@ -34,23 +36,23 @@ def decision(traced, seen, **said):
 
 def test_what_takes_the_time_goes_first_where_cost_is_asked(traced):
     seen = []
-    found = decision(traced, seen, latency=0.7, ranking="cost").within(traced, 0.7)
+    found = decision(traced, seen, latency=0.7, ranking="cost").within(traced, {"latency": 0.7})
     first, second = found.masks
     assert first.all()
     assert second.sum() == 24
-    assert found.share == pytest.approx(0.2 + 0.8 * 24 / 48)
+    assert found.shares["latency"] == pytest.approx(0.2 + 0.8 * 24 / 48)
     assert seen[0] == 1 + len(traced.groups)
-    blind = decision(traced, [], latency=0.7).within(traced, 0.7)
+    blind = decision(traced, [], latency=0.7).within(traced, {"latency": 0.7})
     assert not blind.masks[0].all()
 
 
 def test_a_share_of_macs_is_of_the_whole_network_in_later_rounds_too(traced):
     asked = decision(traced, [], macs=0.25)
-    half = asked.within(traced, 0.5)
-    assert 0.35 < half.share <= 0.5
+    half = asked.within(traced, {"macs": 0.5})
+    assert 0.35 < half.shares["macs"] <= 0.5
     thin = trace(rebuild(traced, half.masks))
-    quarter = asked.within(thin, 0.25)
-    assert 0.12 < quarter.share <= 0.25
+    quarter = asked.within(thin, {"macs": 0.25})
+    assert 0.12 < quarter.shares["macs"] <= 0.25
 
 
 @pytest.mark.parametrize(
@@ -62,4 +64,29 @@ def test_a_share_of_macs_is_of_the_whole_network_in_later_rounds_too(traced):
 )
 def test_what_the_last_round_cannot_come_to_is_refused_in_the_first(traced, said, why):
     with pytest.raises(ConfigError, match=why):
-        decision(traced, [], **said).within(traced, 0.9)
+        decision(traced, [], **said).within(traced, dict.fromkeys(said, 0.9))
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        {"macs": 0.9, "bytes": 0.4},
+        {"macs": 0.4, "bytes": 0.9},
+        {"macs": 0.6, "latency": 0.5},
+        {"latency": 0.8, "bytes": 0.5},
+        {"macs": 0.5, "latency": 0.6, "bytes": 0.4},
+    ],
+    ids=str,
+)
+def test_all_targets_are_met_and_nothing_more_fits(traced, targets):
+    found = decision(traced, [], **targets, multiple=2).within(traced, targets)
+    first, second = (float(mask.mean()) for mask in found.masks)
+    size = Size(traced, "macs")
+    counted = {
+        "macs": size.of_masks(found.masks) / size.whole,
+        "bytes": 0.1 + 0.9 * first * second,
+        "latency": 0.2 + 0.8 * second,
+    }
+    assert found.shares == pytest.approx({name: counted[name] for name in targets})
+    assert all(found.shares[name] <= share for name, share in targets.items())
+    assert any(found.shares[name] > share - 0.08 for name, share in targets.items())
