@@ -53,7 +53,7 @@ NETWORKS: Mapping[str, Sequence[str]] = {
         *SHORT,
     ),
 }
-PRESETS = "slim.presets={half: {macs: 0.5}, mild: {macs: 0.65}}"
+PRESETS = "slim.presets={half: {macs: 0.5, bytes: 0.6}, mild: {macs: 0.65}}"
 SLIMMED = ("slim.half", "slim.mild")
 VARIANTS = (
     REFERENCE,
