@@ -55,6 +55,7 @@ def test_every_figure_of_a_run_stands_where_it_belongs(report):
     assert [figure.file for figure in places.pop("more")] == []
     assert places.pop("replicas") == [], "there was one run"
     assert places.pop("slimming") == [], "no channel was taken out"
+    assert places.pop("ensembles") == [], "no network was taught"
     assert all(places.values())
 
 

@@ -141,7 +141,7 @@ def test_pictures_of_no_fixed_size_have_bytes_and_no_multiply_accumulates():
     traced = trace(keras.Model(images, L.Dense(2)(L.GlobalMaxPooling2D()(x))))
     assert Size(traced, "bytes").whole == 4 * traced.model.count_params()
     with pytest.raises(ConfigError, match="'wide' takes pictures of no fixed size"):
-        choose(traced, by_weights(traced), 0.5)
+        choose(traced, by_weights(traced), 0.5, multiple=1)
 
 
 @pytest.mark.parametrize(

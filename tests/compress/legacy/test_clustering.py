@@ -86,11 +86,12 @@ def test_nothing_but_zeros_stays_so(trained, fit, digits):
 def test_the_seed_decides_where_clusters_begin(trained, digits):
     found = [
         cluster(trained, lambda *_, **__: None, digits[0][:9], {"conv2": 8}, seed).model
-        for seed in (0, 0, 1)
+        for seed in (0, 0, 1, 2, 3)
     ]
-    first, same, other = (kernels(model)["conv2"] for model in found)
+    first, same, *others = (kernels(model)["conv2"] for model in found)
     assert np.array_equal(first, same)
-    assert not np.array_equal(first, other)
+    # Two beginnings may come to the same clusters; not every one does.
+    assert not all(np.array_equal(first, other) for other in others)
     assert np.array_equal(kernels(found[0])["conv1"], kernels(trained)["conv1"])  # was left out
 
 
