@@ -29,10 +29,9 @@ def calls(graph: Any) -> Iterator[Any]:
 
 def by_name(node: Any) -> bool:
     """Tell whether a nested model that lists its inputs is called with a dict of them."""
-    graph, arguments = functional_graph(node.operation), node.arguments
-    given = arguments.args[0] if arguments.args else arguments.kwargs.get("inputs")
+    graph = functional_graph(node.operation)
     listed = graph is not None and not isinstance(graph._inputs_struct, Mapping)
-    return listed and isinstance(given, Mapping)
+    return listed and isinstance(_first(node), Mapping)
 
 
 def handed(node: Any) -> list[Any]:
@@ -44,11 +43,11 @@ def handed(node: Any) -> list[Any]:
         ConfigError: there are not as many, or of other ranks: Keras ignores those it has no input
             for, and squeezes an axis of 1.
     """
-    model, arguments = node.operation, node.arguments
+    model = node.operation
     graph = functional_graph(model)
     assert graph is not None
     inputs = graph.inputs
-    given = arguments.args[0] if arguments.args else arguments.kwargs["inputs"]
+    given = _first(node)
     if by_name(node):
         given = [given[tensor.name] for tensor in inputs if tensor.name in given]
     tensors: list[Any] = keras.tree.flatten(given)
@@ -57,6 +56,12 @@ def handed(node: Any) -> list[Any]:
         shapes = [", ".join(str(tensor.shape[1:]) for tensor in some) for some in (inputs, tensors)]
         raise ConfigError(f"model '{model.name}' takes {shapes[0]} and is called with {shapes[1]}")
     return tensors
+
+
+def _first(node: Any) -> Any:
+    """What a call gives first, as a model takes its inputs."""
+    arguments = node.arguments
+    return arguments.args[0] if arguments.args else arguments.kwargs.get("inputs")
 
 
 def output_shapes(node: Any, known: Mapping[int, tuple[Any, ...]]) -> list[tuple[Any, ...]]:
