@@ -71,6 +71,13 @@ class Task:
         """Whether a picture may show several classes: labels are then `(N, classes)`."""
         return several(self.train[1])
 
+    def batches(self, batch: int, seed: int, classes: int, first: int = 0) -> Any:
+        """Training batches of images and targets `(B, classes)`, from the one numbered `first`."""
+        policy = augmenter(self.policy)
+        return training_batches(
+            self.train, batch, seed, policy, first, classes=classes, drawn=self.drawn
+        )
+
     def steps_per_epoch(self, settings: Fit) -> int:
         """Optimizer steps in one epoch."""
         return steps(len(self.labels), settings.batch)
@@ -224,15 +231,7 @@ def _fit_phase(
 
 def _batches(task: Task, settings: Fit, classes: int, first: int) -> Any:
     """Training batches from the one numbered `first` on, as the loss wants them."""
-    batches = training_batches(
-        task.train,
-        settings.batch,
-        settings.seed,
-        augmenter(task.policy),
-        first,
-        classes=classes,
-        drawn=task.drawn,
-    )
+    batches = task.batches(settings.batch, settings.seed, classes, first)
     batches = weighed(batches, class_weights(settings.class_weights, task.labels, classes))
     return taught(smoothed(batches, settings.label_smoothing, task.several), task.teacher)
 

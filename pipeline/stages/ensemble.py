@@ -9,8 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.data.augmentation import augmenter
-from pipeline.data.batches import training_batches
 from pipeline.data.dataset import facts as facts_of
 from pipeline.data.sources import Labels
 from pipeline.errors import ConfigError
@@ -148,7 +146,7 @@ def _weight_averaging(settings: Ensemble, members: Members) -> Combined:
         weights,
         [(accuracy(one, members.labels), cross_entropy(one, members.labels))
          for one in members.answers],
-        lambda: training_batches(task.train, BATCH, settings.seed, augmenter(task.policy)),
+        lambda: task.batches(BATCH, settings.seed, model.output_shape[-1]),
         judge,
     )  # fmt: skip
     shares = np.zeros(len(weights))

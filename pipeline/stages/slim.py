@@ -15,8 +15,6 @@ from pipeline.compress import channels
 from pipeline.compress.channels import Chosen, Masks, Shares, Trace
 from pipeline.compress.distillation import pupil
 from pipeline.compress.formats import FORMATS
-from pipeline.data.augmentation import augmenter
-from pipeline.data.batches import training_batches
 from pipeline.data.dataset import labelled_sample
 from pipeline.data.sources import Images, Labels
 from pipeline.errors import naming
@@ -169,8 +167,8 @@ class _Slimming:
         found = self._chosen(number, traced, had, Checkpoints(own / "channels"))
         slim = channels.rebuild(traced, found.masks)
         keras.utils.set_random_seed(settings.seed)  # a round is to depend on no other's draws
-        train, policy = self.task.train, augmenter(self.task.policy)
-        settle(slim, lambda: training_batches(train, settings.batch, settings.seed, policy))
+        classes = slim.output_shape[-1]
+        settle(slim, lambda: self.task.batches(settings.batch, settings.seed, classes))
         settled = self.judged(slim)
         # A round that is over is not redone: its checkpoints say so.
         place = out if number == settings.rounds else own

@@ -129,6 +129,20 @@ def test_a_pupil_comes_near_its_teacher_and_has_the_size_of_the_network(
     assert (found.argmax(-1) == split[1]).mean() == pytest.approx(said["val_accuracy"], abs=1e-6)
 
 
+def test_a_soup_of_members_that_learned_from_mixed_pictures(chain, do, settings, tmp_path):
+    (tmp_path / "policy.json").write_text(json.dumps([{"mixup": {"alpha": 1.0}}]))
+    words = settings(
+        "ensemble(ensemble)",
+        variants=["ensemble+int8"],
+        ensemble={"combine": "weight_averaging", "start": "candidate"},
+    )
+    roles = {"ingest": chain["ingest"], "augment": tmp_path}
+    two = {"member/1": chain["train"], "member/2": chain["train"]}
+    do(ensemble, words, roles | two, tmp_path / "soup")
+    found = json.loads((tmp_path / "soup" / "ensemble.json").read_text())
+    assert [one["weight"] for one in found["members"]] == [0.5, 0.5]
+
+
 @pytest.mark.slow
 def test_pruned_together_members_keep_what_they_count(chain, do, settings, tmp_path):
     words = {"variants": ["ensemble+prune+int8"], "prune": {"epochs": 2}}

@@ -291,6 +291,14 @@ def test_without_a_teacher_labels_are_all_there_is(said, do, inputs, tmp_path, m
     assert any(not np.array_equal(one, other) for one, other in zip(*weights, strict=True))
 
 
+def test_pictures_may_be_mixed(said, do, inputs, tmp_path):
+    (tmp_path / "policy.json").write_text(json.dumps([{"mixup": {"alpha": 1.0}}]))
+    do(slim, said(), inputs | {"augment": tmp_path}, tmp_path / "mixed")
+    do(slim, said(), inputs, tmp_path / "plain")
+    first = [read_history(tmp_path / one)["loss"][0] for one in ("mixed", "plain")]
+    assert first[0] != first[1]
+
+
 def test_an_optimizer_that_there_is_not_is_said_first(settings):
     words = settings("slim(slim)", slim={"optimizer": {"adam": {"beta": 0.9}}}, variants=VARIANTS)
     with pytest.raises(ConfigError, match="adam takes no argument 'beta': did you mean 'beta_"):
