@@ -21,6 +21,7 @@ from pipeline.settings import Slim, Target
 Shares = Mapping[Target, float]  # of the whole network's, 0..1
 # What has to be measured, by what is counted instead while it is looked for.
 LOOKED_FOR: Mapping[Target, Measure] = {"bytes": "bytes", "latency": "macs"}
+LOOKS: Mapping[Target, int] = {"bytes": 3, "latency": 2}
 BATCH = 32  # pictures whose gradients are taken together
 UNSEEN = 1e-3  # of a latency: less is not seen
 # What the int8 files of some choices have of that of the whole network: of bytes, or of time.
@@ -75,6 +76,7 @@ class Decision:
                     smallest(traced, scores, near, multiple=multiple),
                     lambda tried: self.measured(measure, traced, tried),
                     targets[measure],
+                    LOOKS[measure],
                 )
             except ConfigError as error:
                 raise ConfigError(f"slim.{measure}: {error}") from error

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.compress.channels.group import Masks
 from pipeline.errors import ConfigError
 
-LOOKS, STEPS = 2, 6  # looks of so many choices each, the second between two of the first
+STEPS = 6  # choices in a look
 # Of several choices, what each has of the whole model: a share of its time, or of its bytes.
 Look = Callable[[Sequence[Masks]], Sequence[float]]
 
@@ -28,6 +28,7 @@ def largest_within(
     smallest: float,
     look: Look,
     end: float | None = None,
+    looks: int = 2,
 ) -> Found:
     """Find the largest choice that is seen to have no more than `target` of the whole model.
 
@@ -40,6 +41,7 @@ def largest_within(
             is measured.
         look: measures choices; called with several, so that it can do so in turns.
         end: a lower share that is to be in reach as well, as of later rounds.
+        looks: how many. Of what is noisy, choices that lie closer than the noise tell nothing.
 
     Raises:
         ConfigError: not even the smallest choice is small enough; says how far it got.
@@ -47,7 +49,7 @@ def largest_within(
     low, high = smallest, 1.0
     found: Found | None = None
     seen: set[bytes] = set()
-    for number in range(LOOKS):
+    for number in range(looks):
         sizes = np.linspace(high, low, STEPS + (1 if number == 0 else 2)).tolist()
         tried = _new(
             [(size, choose(size)) for size in sizes[1 : None if number == 0 else -1]], seen

@@ -33,6 +33,15 @@ def test_the_largest_that_is_small_enough_is_found_between_two_of_the_first_look
     assert not set(first) & set(second)
 
 
+@pytest.mark.parametrize("target", [0.9, 0.5, 0.31])
+def test_a_third_look_comes_closer_still(target):
+    seen = []
+    look = looking(lambda size: 0.2 + 0.8 * size, seen)
+    found = largest_within(target, choose, 0.1, look, looks=3)
+    assert target - 0.8 * 0.9 / 35 / 7 <= found.share <= target
+    assert len(seen) == 3
+
+
 def test_of_noisy_figures_one_that_was_seen_to_fit_is_taken():
     figures = iter([0.9, 0.8, 0.55, 0.62, 0.4, 0.3, 0.61, 0.605, 0.6, 0.7, 0.59, 0.58])
     found = largest_within(0.6, choose, 0.1, lambda tried: [next(figures) for _ in tried])
