@@ -13,6 +13,7 @@ from pipeline.data.sources import Images, Labels
 from pipeline.fit.ensembles.members import prefixes
 
 BATCH = 256
+PROJECTION = "hint_projection"  # optimizers that treat the last layer apart know it by this name
 LEAST = 1e-16  # a sum of squares is taken for this much more: nothing is divided by zero
 
 
@@ -144,6 +145,6 @@ def _projection(given: Any, wanted: Any) -> keras.layers.Layer:
 
     It begins as zeros, so that it pulls at the pupil only once it has learned what to ask for.
     """
-    layer = layers.Dense(wanted.shape[-1], kernel_initializer="zeros")
+    layer = layers.Dense(wanted.shape[-1], kernel_initializer="zeros", name=PROJECTION)
     layer.build(given.shape)
     return layer

@@ -12,6 +12,8 @@ import tensorflow as tf
 A, B, C = 3.4445, -4.7750, 2.0315
 STEPS = 5
 EPSILON = 1e-7
+# In the path of a kernel whose channels share nothing, or that is no part of the network.
+ADAMS = ("depthwise", "hint_projection")
 
 
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
@@ -32,7 +34,7 @@ class Muon:
     also where it has groups; that of a dense layer as it is. (`keras.optimizers.Muon` takes the
     latter only, and leaves convolutions to Adam.) Adam's are biases and normalization; depthwise
     kernels, told by their name or their one column, whose channels share nothing that could be
-    made orthogonal; and, of the kernels that learn, the `first` and the `last` unless asked for:
+    made orthogonal; the projections of hints, which are thrown away; and, of the kernels that learn, the `first` and the `last` unless asked for:
     the scales of pixels and of classes are no matter of choice.
 
     Of an orthogonal matrix of r rows and c columns the entries' root mean square is
@@ -96,9 +98,9 @@ class Muon:
     def _orthogonal_step(self, gradient: Any, momentum: Any) -> tf.Tensor:
         momentum.assign(self.momentum * momentum + gradient)
         ahead = gradient + self.momentum * momentum  # Nesterov's
-        matrix = tf.reshape(ahead, (-1, gradient.shape[-1]))
+        matrix = tf.reshape(ahead, (-1, momentum.shape[-1]))
         scale = self.rms * max(matrix.shape) ** 0.5
-        return tf.reshape(scale * orthogonal(matrix), gradient.shape)
+        return tf.reshape(scale * orthogonal(matrix), momentum.shape)
 
     def _adam_step(self, gradient: Any, momentum: Any, velocity: Any) -> tf.Tensor:
         """As Keras' Adam, epsilon where it has it; Kingma and Ba, 2015, end of sect. 2."""
@@ -118,7 +120,8 @@ class Muon:
 def is_matrix(variable: Any) -> bool:
     """Whether a variable is a kernel with several columns."""
     path = getattr(variable, "path", variable.name)
-    return len(variable.shape) in {2, 4} and variable.shape[-1] > 1 and "depthwise" not in path
+    apart = any(name in path for name in ADAMS)
+    return len(variable.shape) in {2, 4} and variable.shape[-1] > 1 and not apart
 
 
 @cache

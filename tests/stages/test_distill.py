@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError
 from pipeline.fit.callbacks import BestWeights
 from pipeline.fit.ensembles.members import voting
 from pipeline.fit.files import load_model, save_model
+from pipeline.fit.muon import Muon
 from pipeline.settings import CHECKPOINTS
 from pipeline.show.ensembles import Pupil
 from pipeline.stages import distill
@@ -60,6 +61,19 @@ def test_what_was_matched_came_nearer_and_the_file_is_the_plain_network(
     built, made = (load_model(folder / "model.keras") for folder in (roles["build"], tmp_path))
     assert made.get_config() == built.get_config()
     assert [one.shape for one in made.weights] == [one.shape for one in built.weights]
+
+
+def test_muon_leaves_projections_of_hints_to_adam(roles, do, said_by, tmp_path, monkeypatch):
+    made = []
+    own = Muon.build
+    monkeypatch.setattr(Muon, "build", lambda self, variables: made.append(self) or
+                        own(self, variables))  # fmt: skip
+    do(distill, said_by(epochs=2, optimizer="muon", **HINTS), roles, tmp_path)
+    pairs = list(zip(made[0].momentums, made[0].velocities, strict=True))
+    matrices = [one.path for one, velocity in pairs if velocity is None]
+    assert len(matrices) == 2, "of four kernels neither the first nor the classifier's"
+    assert sum("hint_projection" in one.path for one, _ in pairs) == 2 * 4
+    assert not any("hint_projection" in path for path in matrices)
 
 
 @pytest.mark.slow
