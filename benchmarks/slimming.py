@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+from scipy.stats import ttest_1samp  # noqa: E402
 
 from benchmarks.variants import Network, Record, Results, spread  # noqa: E402
 from pipeline.config import Config  # noqa: E402
@@ -35,11 +36,16 @@ HERE = ROOT / "benchmarks"
 RECIPE = ROOT / "configs" / "fashion_mnist_100k.yaml"
 SEEDS = (0, 1, 2)
 REFERENCE = "int8"
+LUCK = 0.05  # a mean that comes about this often by luck alone is taken for luck
 # Words laid over the recipe: the networks that are large see the pictures less often.
-SHORT = ("train.epochs=12", "slim.epochs=12")
+SHORT = ("train.epochs=12", "slim.epochs=12", "slim.multiple=8")
 NETWORKS: Mapping[str, Sequence[str]] = {
     "pocket_cnn": (),
-    "resnet8": ("build={model: resnet8, preprocess: standardize}",),
+    "resnet8": (
+        "build={model: resnet8, preprocess: standardize}",
+        "slim.multiple=8",  # in sixteens no half of it can go
+        "slim.presets={half: {macs: 0.5, bytes: 0.6, latency: 0.65}, mild: {macs: 0.65}}",
+    ),
     "densenet121": (
         "build={model: densenet121, growth: 8, depths: [2, 3, 3, 2], preprocess: standardize}",
         *SHORT,
@@ -87,6 +93,28 @@ def timed(one: Network, work: Path, results: Results) -> Results:
     }
 
 
+def gained(path: str, results: Sequence[Results]) -> list[float]:
+    """Points of a variant above its control, by seed, where both were measured."""
+    control = f"{path.removesuffix('+int8')}+scratch+int8"
+    both = [(one[path], one[control]) for one in results if {path, control} <= one.keys()]
+    return [own["accuracy"] - other["accuracy"] for own, other in both]
+
+
+def verdict(path: str, gains: Sequence[float]) -> str:
+    """In words, whether weights that were kept were worth keeping."""
+    mean = statistics.fmean(gains)
+    if len(gains) == 1:
+        return f"`{path}`: {mean:+.2f} points above its control with one seed, which tells little."
+    luck = ttest_1samp(gains, 0).pvalue
+    many = (
+        f"{mean:+.2f} points above its control, mean of {len(gains)} seeds (t-test, p {luck:.2f})"
+    )
+    if luck > LUCK:
+        return f"`{path}`: {many}: that may be luck. It does not beat a network from scratch."
+    side = "were" if mean > 0 else "were not"
+    return f"`{path}`: {many}: hardly luck. The weights that were kept {side} worth it."
+
+
 def table(name: str, results: Sequence[Results]) -> list[str]:
     """The lines of a network; each row is of the seeds that have it, and its control."""
     lines = [
@@ -106,12 +134,7 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
             statistics.fmean(row[key] / whole[key] for row, whole in both)
             for key in ("macs", "bytes", "latency")
         ]
-        control = path.replace("+int8", "+scratch+int8")
-        gains = [
-            one[path]["accuracy"] - one[control]["accuracy"]
-            for one in results
-            if {path, control} <= one.keys()
-        ]
+        gains = gained(path, results)
         cells = [
             f"`{path}`",
             f"{shares[0]:.2f}x",
@@ -123,6 +146,8 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
             spread(gains) if gains else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    told_of = [(path, gained(path, results)) for path in VARIANTS]
+    lines += ["", *(f"- {verdict(path, gains)}" for path, gains in told_of if gains)]
     missing = [path for path in VARIANTS if not any(path in one for one in results)]
     told = ", ".join(f"`{path}`" for path in missing)
     return [*lines, "", *([f"Not measured: {told}.", ""] if missing else [])]
