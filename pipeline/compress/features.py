@@ -44,7 +44,7 @@ class Matching:
         if method == "hints":
             theirs = self.teacher.outputs[1:]
             self.projections = [
-                _projection(self._beside(self.pupil.outputs[1:], number), wanted)
+                _projection(self._beside(self.pupil.outputs[1:], number), wanted, number)
                 for number, wanted in enumerate(theirs)
             ]
 
@@ -140,11 +140,12 @@ def _looked_into(network: keras.Model, names: Sequence[str]) -> keras.Model:
     return keras.Model(network.input, [network.output, *(known[n].outputs[0] for n in names)])
 
 
-def _projection(given: Any, wanted: Any) -> keras.layers.Layer:
+def _projection(given: Any, wanted: Any, number: int) -> keras.layers.Layer:
     """A 1x1 convolution, of a vector a dense layer: from one count of channels to another.
 
     It begins as zeros, so that it pulls at the pupil only once it has learned what to ask for.
     """
-    layer = layers.Dense(wanted.shape[-1], kernel_initializer="zeros", name=PROJECTION)
+    name = f"{PROJECTION}_{number}"
+    layer = layers.Dense(wanted.shape[-1], kernel_initializer="zeros", name=name)
     layer.build(given.shape)
     return layer

@@ -33,9 +33,10 @@ class Muon:
     The kernel of a convolution, `(kh, kw, cin, cout)`, is taken as a matrix `(kh kw cin, cout)`,
     also where it has groups; that of a dense layer as it is. (`keras.optimizers.Muon` takes the
     latter only, and leaves convolutions to Adam.) Adam's are biases and normalization; depthwise
-    kernels, told by their name or their one column, whose channels share nothing that could be
-    made orthogonal; the projections of hints, which are thrown away; and, of the kernels that learn, the `first` and the `last` unless asked for:
-    the scales of pixels and of classes are no matter of choice.
+    kernels, told by their name or their one column, whose channels share nothing that could be made
+    orthogonal; the projections of hints, which are thrown away; and, of the kernels that learn, the
+    `first` and the `last` unless asked for: the scales of pixels and of classes are no matter of
+    choice.
 
     Of an orthogonal matrix of r rows and c columns the entries' root mean square is
     1 / sqrt(max(r, c)). Steps are scaled by `rms` sqrt(max(r, c)), so that theirs is `rms`, of the
