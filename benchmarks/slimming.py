@@ -125,6 +125,7 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
         "| variant | MACs | accuracy | points | by seed | bytes | latency | above its control |",
         f"|---|{'--:|' * 7}",
     ]
+    verdicts = []
     for path in VARIANTS:
         both = [(one[path], one[REFERENCE]) for one in results if {path, REFERENCE} <= one.keys()]
         if not both:
@@ -135,6 +136,8 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
             for key in ("macs", "bytes", "latency")
         ]
         gains = gained(path, results)
+        if gains:
+            verdicts.append(f"- {verdict(path, gains)}")
         cells = [
             f"`{path}`",
             f"{shares[0]:.2f}x",
@@ -146,8 +149,7 @@ def table(name: str, results: Sequence[Results]) -> list[str]:
             spread(gains) if gains else "",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    told_of = [(path, gained(path, results)) for path in VARIANTS]
-    lines += ["", *(f"- {verdict(path, gains)}" for path, gains in told_of if gains)]
+    lines += ["", *verdicts]
     missing = [path for path in VARIANTS if not any(path in one for one in results)]
     told = ", ".join(f"`{path}`" for path in missing)
     return [*lines, "", *([f"Not measured: {told}.", ""] if missing else [])]

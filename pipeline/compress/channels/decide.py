@@ -21,6 +21,7 @@ from pipeline.settings import Slim, Target
 Shares = Mapping[Target, float]  # of the whole network's, 0..1
 # What has to be measured, by what is counted instead while it is looked for.
 LOOKED_FOR: Mapping[Target, Measure] = {"bytes": "bytes", "latency": "macs"}
+# How often files are looked at: of time, a third look would see noise.
 LOOKS: Mapping[Target, int] = {"bytes": 3, "latency": 2}
 BATCH = 32  # pictures whose gradients are taken together
 UNSEEN = 1e-3  # of a latency: less is not seen

@@ -104,7 +104,7 @@ def test_random_networks(data, seed):
 
 
 @pytest.mark.slow
-@settings(ANY, max_examples=120)
+@settings(ANY, max_examples=200)
 @given(st.data(), st.integers(0, 2**32 - 1))
 def test_many_random_networks(data, seed):
     keras.backend.clear_session()
