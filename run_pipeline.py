@@ -69,6 +69,20 @@ def run(
 
 
 @app.command()
+def search(words: Words = None, artifacts: Artifacts = Path("artifacts")) -> None:
+    """Look through the recipe's space for the most accurate network whose int8 file fits.
+
+    A search that was stopped goes on. `run` takes the recipe it writes.
+    """
+    from pipeline import console
+    from pipeline.search.phase import search as look_through
+
+    found = look_through(_config(words), artifacts=artifacts, quiet=True)
+    if found is not None:  # as of a worker, whose chief tells
+        console.show_search(found)
+
+
+@app.command()
 def explain(words: Words = None, artifacts: Artifacts = Path("artifacts")) -> None:
     """Say of each stage: cached or to be run, and which setting, file or code changed."""
     from pipeline import console

@@ -9,13 +9,14 @@ from pipeline.data import AUGMENTATIONS, POLICIES
 from pipeline.errors import ConfigError
 from pipeline.fit import OPTIMIZERS
 from pipeline.lazy import nearest
-from pipeline.settings import SECTIONS, Augment, Build, Fit
+from pipeline.settings import RECIPE_SECTIONS, Augment, Build, Fit
 
 _GIVEN = {
     "seed": "it is `seed` at the top",
     "io": "it is `quantize.io`",
     "calibration_images": "it is `quantize.calibration_images`",
     "format": "it is the last word of a variant, as in `variants: [int8]`",
+    "untrained": "a search says it of its candidates",
     "draw": "it is `ensemble.method`",
     "shrinkage": "it is `ensemble.shrinkage`",
     "config": "the run fills it in",
@@ -26,7 +27,7 @@ _GIVEN = {
 
 def given(settings: Mapping[str, Any]) -> None:
     """Refuse what the engine fills in, where a recipe says it."""
-    for name, section in SECTIONS.items():
+    for name, section in RECIPE_SECTIONS.items():
         said = settings.get(name)
         for key in section.given & set(said if isinstance(said, Mapping) else ()):
             raise ConfigError(f"{name}.{key} is not set in a recipe: {_GIVEN[key]}")

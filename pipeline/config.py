@@ -15,6 +15,7 @@ from pipeline.errors import ConfigError, naming
 from pipeline.graph import TRANSFORMS, Step, Variant, unfold
 from pipeline.options import check_options
 from pipeline.settings import (
+    RECIPE_SECTIONS,
     REFERENCE,
     SECTIONS,
     SEEDS,
@@ -33,6 +34,7 @@ from pipeline.settings import (
     Quantize,
     Report,
     Scratch,
+    Search,
     Section,
     Seed,
     Slim,
@@ -71,6 +73,7 @@ class Config(BaseModel):
     export: Export = Export()
     benchmark: Benchmark = Benchmark()
     report: Report = Report()
+    search: Search = Search()
 
     @classmethod
     def load(cls, recipe: Path | str = DEFAULT_RECIPE, overrides: Sequence[str] = ()) -> Self:
@@ -92,7 +95,7 @@ class Config(BaseModel):
         settings = {
             name: value
             for name, value in settings.items()
-            if value is not None or name not in SECTIONS
+            if value is not None or name not in RECIPE_SECTIONS
         }
         try:
             config = cls.model_validate(settings)
@@ -175,10 +178,11 @@ class Config(BaseModel):
     def recipe(self) -> dict[str, Any]:
         """Spell out every setting, as plain values: a recipe that comes to this very run.
 
-        Of a run that is not repeated, `repeat` and `folds` say nothing and are left out.
+        What says nothing of it is left out: `search`, and of a run that is not repeated, `repeat`
+        and `folds`.
         """
         given = {name: set(section.given) for name, section in SECTIONS.items()}
-        plain = self.model_dump(mode="json", exclude=given)
+        plain = self.model_dump(mode="json", exclude=given | {"search": True})
         for name in ("repeat", "folds"):
             if plain[name] == type(self).model_fields[name].default:
                 del plain[name]
@@ -291,5 +295,5 @@ def _known(sections: Sequence[str]) -> set[str]:
     """What can be set in a section, or at the top."""
     if not sections:
         return set(Config.model_fields)
-    section = SECTIONS[sections[0]]
+    section = RECIPE_SECTIONS[sections[0]]
     return set(section.model_fields) - section.given

@@ -1,5 +1,6 @@
 """What the front door prints on standard output: tables and lists, with rich."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.engine import Outcome
 from pipeline.errors import ConfigError, harmless
 from pipeline.lazy import LazyTable, nearest
 from pipeline.publish import runs
 from pipeline.reference import layers_page, settings_page
+from pipeline.runner import Outcome
 
 if TYPE_CHECKING:
+    from pipeline.config import Config
     from pipeline.draft import Draft
+    from pipeline.search.phase import Found
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 STYLES = {"cached": "dim", "run": "yellow", "waits": "cyan"}
@@ -36,6 +39,31 @@ def show_outcome(outcome: Outcome) -> None:
     console.print(f"{outcome.folder}/report.html", markup=False)
 
 
+def show_search(found: "Found") -> None:
+    """Print the trials that no other beats, smallest first, and the recipe of the best."""
+    from pipeline.search.space import short
+    from pipeline.show.numbers import latency, percent, size
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for column in ("trial", "accuracy", "bytes", "latency"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("settings", overflow="fold", min_width=20)
+    for trial in found.front:
+        values = ", ".join(f"{key}={short(value)}" for key, value in trial.values.items())
+        table.add_row(
+            f"{trial.trial}{'*' if trial == found.best else ''}",
+            percent(trial.score(found.objective)),
+            size(trial.bytes or 0),
+            latency(trial.latency_us or 0),
+            Text(values),
+        )
+    counts = Counter(trial.status for trial in found.trials)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    console.print(f"{told}; those that no other beats, * the most accurate:", markup=False)
+    console.print(table, soft_wrap=False)
+    console.print(f"next:\n  python run_pipeline.py run {found.recipe}", markup=False)
+
+
 def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:
     """Print a line a step: what will happen, and why."""
     for step, what, why in rows:
@@ -53,7 +81,7 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
         _print_augmentations()
     elif what == "config":
         console.print(
-            yaml.safe_dump(config().recipe(), sort_keys=False, allow_unicode=True),
+            yaml.safe_dump(_whole(config()), sort_keys=False, allow_unicode=True),
             markup=False,
             end="",
         )
@@ -66,6 +94,14 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
     else:
         known = ("models", "datasets", "augmentations", "layers", "settings", "config", "runs")
         raise ConfigError(f"show {what!r}: {nearest(what, known)}")
+
+
+def _whole(config: "Config") -> dict[str, Any]:
+    """Every setting of a recipe; of a search only where there is one."""
+    whole = config.recipe()
+    if config.search.space:
+        whole["search"] = config.search.model_dump(mode="json", exclude=set(config.search.given))
+    return whole
 
 
 def show_draft(draft: "Draft") -> None:

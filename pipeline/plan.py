@@ -66,6 +66,19 @@ class Plan:
         )
         return self.steps[: last + 1]
 
+    def add(self, step: Step, settings: Section) -> None:
+        """Add a step that is of no variant and that no other reads."""
+        self.resolved[step.id] = (step, settings)
+        self.steps = (*self.steps, step)
+
+    def towards(self, *wanted: str) -> tuple[Step, ...]:
+        """The steps with these ids and all that they read, in order."""
+        needed = set(wanted)
+        for step in reversed(self.steps):
+            if step.id in needed:
+                needed.update(step.inputs.values())
+        return tuple(step for step in self.steps if step.id in needed)
+
     def require(self, stage: str) -> None:
         """Raise `ConfigError` for a stage that this run has no step of."""
         known = dict.fromkeys(step.stage for step in self.steps)

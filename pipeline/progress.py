@@ -68,6 +68,18 @@ def native_noise_to(log: Path) -> Iterator[None]:
             _screen.instead = None
 
 
+@contextmanager
+def aside(log: Path) -> Iterator[None]:
+    """Send what we say to a file for a while: the steps of one of many runs."""
+    before = _screen.instead
+    with log.open("a", encoding="utf-8") as sink:
+        _screen.instead = sink
+        try:
+            yield
+        finally:
+            _screen.instead = before
+
+
 def _writer(descriptor: int) -> TextIO:
     """Write as `sys.stderr` does: a sign that the screen has no letter for is spelled out."""
     return os.fdopen(descriptor, "w", encoding=sys.stderr.encoding, errors="backslashreplace")

@@ -13,6 +13,8 @@ from pipeline.store import MANIFEST, Entry, sync
 
 HISTORY = ".history"
 STAMP = ".published.json"
+SEARCH = "search"  # a folder in that of the results, which a run leaves as it is
+SPACE = "space.json"  # in it: what it searches
 NEW, OLD = ".pix2pocket-new-", ".pix2pocket-old-"  # beside a target while it is swapped
 PUBLISHED = ("export", "report")
 
@@ -34,7 +36,8 @@ def load_report(path: Path) -> dict[str, Any]:
 def require_ours(root: Path, name: str) -> None:
     """Refuse to publish over something that no run has made: `--artifacts .` and `name: photos`."""
     target = root / name
-    if target.exists() and not (target / STAMP).is_file():
+    ours = target / STAMP, target / SEARCH / SPACE
+    if target.exists() and not any(path.is_file() for path in ours):
         raise ConfigError(
             f"{target}: is there already and is no run's result; give another name=, or --artifacts"
         )
@@ -67,6 +70,8 @@ def _draft(root: Path, name: str, entries: Mapping[str, Entry], stamp: str) -> P
         if path.is_file()
     }
     (draft / STAMP).write_text(json.dumps({"stamp": stamp, "sizes": sizes}))
+    if (root / name / SEARCH).is_dir():
+        shutil.copytree(root / name / SEARCH, draft / SEARCH)
     for path in (*draft.rglob("*"), draft):
         sync(path)
     return draft

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from models.custom.base import Layer
 from models.custom.joins import KINDS
 from pipeline.choices import Choice
-from pipeline.settings import SECTIONS, Section, Transform
+from pipeline.settings import RECIPE_SECTIONS, Section, Transform
 
 HEAD = """# Settings
 
@@ -52,7 +52,7 @@ NAMES: dict[Any, str] = {
 
 def settings_page() -> str:
     """Describe every section and setting in Markdown: name, default, range, meaning."""
-    return "\n".join([HEAD, *(line for name in SECTIONS for line in _section(name))]) + "\n"
+    return "\n".join([HEAD, *(line for name in RECIPE_SECTIONS for line in _section(name))]) + "\n"
 
 
 def layers_page() -> str:
@@ -74,7 +74,7 @@ def _layer(kind: str) -> Iterator[str]:
 
 
 def _section(name: str) -> Iterator[str]:
-    section = SECTIONS[name]
+    section = RECIPE_SECTIONS[name]
     yield f"## {name}\n\n{_flat(section.__doc__)}\n"
     yield "| setting | default | takes | |\n|---|---|---|---|"
     for key, field in section.model_fields.items():

@@ -57,6 +57,18 @@ def test_a_room_opens_only_its_doors(room):
         assert used <= DOORS[room], f"{path} reaches {used - DOORS[room]}"
 
 
+def test_what_searches_is_of_the_engine_and_no_room_knows_of_it():
+    for room in ROOMS:
+        for path in sources(room):
+            assert "search" not in {room_of(module) for module in imports(path)}, path
+    tuners = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("pipeline/**/*.py")
+        if any(module.partition(".")[0] == "keras_tuner" for module in imports(path))
+    }
+    assert tuners == {"pipeline/search/company.py", "pipeline/search/oracles.py"}
+
+
 def test_only_evaluate_and_benchmark_open_the_test_split():
     users = {
         path.relative_to(ROOT).as_posix()
@@ -85,6 +97,7 @@ def test_measuring_and_showing_need_no_tensorflow(room):
 
 def test_front_door_and_engine_load_no_heavy_package():
     packages = ["models", "pipeline.settings", "pipeline.data", "pipeline.fit"]
+    packages += ["pipeline.search.phase", "pipeline.search.pictures"]
     modules = ", ".join(["run_pipeline", *ENGINE, *packages])
     code = f"import {modules}, sys; print(sorted(set(sys.modules) & {set(HEAVY)}))"
     done = subprocess.run(

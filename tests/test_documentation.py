@@ -6,7 +6,7 @@ from pathlib import Path
 from models import MODELS
 from models.custom.joins import KINDS
 from pipeline.reference import layers_page, settings_page
-from pipeline.settings import SECTIONS
+from pipeline.settings import RECIPE_SECTIONS
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,7 +17,7 @@ def test_the_page_of_settings_is_current():
 
 
 def test_every_setting_says_what_it_means():
-    for name, section in SECTIONS.items():
+    for name, section in RECIPE_SECTIONS.items():
         for key in set(section.model_fields) - section.given:
             assert f"| `{name}.{key}` |" in settings_page()
 

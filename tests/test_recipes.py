@@ -8,6 +8,7 @@ import pytest
 from models import MODELS
 from pipeline.config import Config
 from pipeline.data.sources.idx import DEBIAN
+from pipeline.search.space import check
 from pipeline.show.places import figures_by_place
 from pipeline.show.schema import Report
 
@@ -27,6 +28,13 @@ def test_a_recipe_is_valid_and_opens_with_how_to_run_it(recipe):
     opening = recipe.read_text().split("\n\n")[0]
     assert opening.startswith("# ")
     assert "python run_pipeline.py" in opening
+
+
+@pytest.mark.parametrize("recipe", ["digits", "fashion_mnist"])
+def test_a_recipe_carries_a_space_of_settings_that_are(recipe):
+    config = Config.load(CONFIGS / f"{recipe}.yaml")
+    assert len(config.search.space) > 2
+    check(config)
 
 
 def test_every_network_of_a_paper_has_a_rung_and_rungs_differ_in_network_and_rate_alone():

@@ -35,6 +35,7 @@ from pipeline.settings.results import (
     Report,
 )
 from pipeline.settings.scratch import Scratch
+from pipeline.settings.searching import Search
 from pipeline.settings.slimming import Slim, Target
 from pipeline.settings.training import (
     Build,
@@ -55,6 +56,7 @@ __all__ = [
     "CHECKPOINTS",
     "LAYERS",
     "LOGS",
+    "RECIPE_SECTIONS",
     "REFERENCE",
     "SECTIONS",
     "SEEDS",
@@ -78,6 +80,7 @@ __all__ = [
     "Quantize",
     "Report",
     "Scratch",
+    "Search",
     "Section",
     "Seed",
     "Slim",
@@ -106,3 +109,5 @@ SECTIONS: Mapping[str, type[Section]] = {
     "benchmark": Benchmark,
     "report": Report,
 }
+# What a recipe may hold: the stages' sections, and that of the phase before them.
+RECIPE_SECTIONS: Mapping[str, type[Section]] = {**SECTIONS, "search": Search}

@@ -1,6 +1,7 @@
 """What is made of the networks, looked at, timed and recommended."""
 
 from collections.abc import Mapping
+from operator import not_
 from typing import Literal
 
 from pydantic import Field
@@ -20,8 +21,10 @@ class Evaluate(Section):
 class Quantize(Section):
     """The numeric form of a deployed file; `format` is the variant's last word."""
 
-    given = frozenset({"seed", "format"})
+    given = frozenset({"seed", "format", "untrained"})
     format: str = "float32"
+    # Of a network as built, whose file is only weighed and timed; no other's key is to know of it.
+    untrained: bool = Field(False, exclude_if=not_)
     io: Literal["uint8", "int8"] = Field("uint8", description="pixels in: raw bytes, or int8 in "
                                          "and out for microcontrollers")  # fmt: skip
     calibration_images: Count = Field(256, description="training pictures that set the ranges")

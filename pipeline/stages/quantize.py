@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.compress.formats import FORMATS
+from pipeline.compress.fresh import stir
 from pipeline.compress.inventory import kernels
 from pipeline.data.dataset import training_sample
 from pipeline.errors import ConversionError
@@ -24,6 +25,8 @@ def run(settings: Quantize, inputs: Inputs, out: Path) -> Metrics:
             of the model are lost in it.
     """
     model = load_model(inputs["candidate"] / "model.keras")
+    if settings.untrained:
+        stir(model)
     sample = training_sample(inputs["ingest"], settings.calibration_images, settings.seed)
     flatbuffer = FORMATS[settings.format](model, sample, settings.io)
     path = out / "model.tflite"

@@ -1,0 +1,273 @@
+"""KerasTuner's oracles, which say what to try next, kept so that no kill can confuse them.
+
+As they come, they write several files in place, one after another: a kill in between leaves halves
+of two states, an ended trial is run again, what a grid has tried and where a Bayesian search's
+random numbers stand is forgotten. Here all of it is one file, put in its place at once.
+"""
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import keras_tuner
+    from keras_tuner.engine.hyperparameters import HyperParameters
+    from keras_tuner.engine.trial import Trial, TrialStatus
+
+from pipeline.errors import ConfigError, IntegrityError
+from pipeline.search.space import Values, rounded, short
+from pipeline.search.trials import Status, Trials, number, read, write
+from pipeline.search.trials import Trial as Tried
+from pipeline.settings import Search
+
+COLLISIONS = 1000  # draws of what was tried before, after which there is nothing else to try
+RESTARTS = 4  # of a fit of the Gaussian process: KerasTuner's 20 take seconds
+EPOCHS = "tuner/epochs"  # what Hyperband calls those of a trial
+Told = Callable[[Tried], None]
+
+
+class Kept(keras_tuner.Oracle):
+    """What all of them have in common; comes in front of an oracle of KerasTuner's."""
+
+    def watch(self, search: Search, file: Path, trials: Trials, told: Told) -> None:
+        """Say how far to look, where the state lies, and where what became of a trial is written.
+
+        A state that is there is gone on from: trials that had begun and not ended come first.
+        `told` is called with each trial that ends.
+        """
+        self.search, self.file, self.written, self.told = search, file, trials, told
+        self.ended: dict[str, Status] = {}
+        self.verbose = 0
+        self._max_collisions = COLLISIONS
+        held = read(file)
+        if held is not None:
+            self._take_up(held)
+
+    def count(self, status: Status) -> int:
+        """How many trials ended so."""
+        return sum(one == status for one in self.ended.values())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether as many were trained as asked for, or as many refused or broken as bearable."""
+        return (
+            self.count("trained") >= self.search.trials
+            or self.count("refused") >= self.search.most_refusals
+            or self.count("failed") >= self.search.trials
+        )
+
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Give the next trial; IDLE while it hangs on those under way, STOPPED at the end."""
+        if tuner_id in self.ongoing_trials or (self._retry_queue and not self.is_over):
+            return super().create_trial(tuner_id)
+        if self.is_over:
+            self.tuner_ids.discard(tuner_id)
+            return Trial(HyperParameters(), status=TrialStatus.STOPPED)
+        if self.count("trained") + len(self.ongoing_trials) >= self.search.trials:
+            return Trial(HyperParameters(), status=TrialStatus.IDLE)
+        return super().create_trial(tuner_id)
+
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    def end_trial(self, trial: Trial) -> None:
+        """Take a result; what was refused or broke has none."""
+        found = self.became(trial)
+        self.ended[trial.trial_id] = found.status
+        super().end_trial(trial)
+        self.save()  # some go on changing after theirs
+        self.told(found)
+
+    def became(self, trial: Trial) -> Tried:
+        """What its worker has written of a trial before it said that it was over."""
+        found = self.written.find(number(trial.trial_id))
+        if found is None:
+            raise IntegrityError(f"{self.written.folder}: nothing is there of {trial.trial_id}")
+        return found
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Say what to try; where that was tried already, something drawn at random."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of a Gaussian process with little
+            said: dict[str, Any] = super().populate_space(trial_id)
+        if said["status"] != TrialStatus.RUNNING or not self._duplicate(said["values"]):
+            return said
+        drawn = self._random_values()
+        status = TrialStatus.RUNNING if drawn else TrialStatus.STOPPED
+        return {"status": status, "values": drawn}
+
+    def save(self) -> None:
+        """Put the whole state in its file."""
+        trials = [trial.get_state() for trial in self.trials.values()]
+        write(self.file, json.dumps({**self.get_state(), "trials": trials, "ended": self.ended}))
+
+    def _save_trial(self, trial: Trial) -> None:
+        """Nothing: `save`, which is called next, writes all of them."""
+
+    def _take_up(self, held: Mapping[str, Any]) -> None:
+        self.trials = {one["trial_id"]: Trial.from_state(one) for one in held["trials"]}
+        self.set_state(dict(held))
+        self.ended = held["ended"]
+        under_way = [
+            name for name in self.start_order if self.trials[name].status == TrialStatus.RUNNING
+        ]
+        self._retry_queue = under_way[::-1]  # it is taken from the end
+        self.ongoing_trials: dict[str, Trial] = {}
+
+
+class RandomOracle(Kept, keras_tuner.oracles.RandomSearchOracle):
+    """Anything, by chance."""
+
+
+class BayesianOracle(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
+    """What a Gaussian process holds most promising; what was refused counts as the worst seen.
+
+    KerasTuner's leaves it out, and would come back to it for ever.
+    """
+
+    def _make_gpr(self) -> Any:
+        process = super()._make_gpr()
+        process.n_restarts_optimizer = RESTARTS
+        return process
+
+    def _vectorize_trials(self) -> Any:
+        worst = min((one.score for one in self.trials.values() if one.score is not None), default=0)
+        refused = [self.trials[name] for name, how in self.ended.items() if how == "refused"]
+        for trial in refused:
+            trial.status, trial.score = TrialStatus.COMPLETED, worst
+        try:
+            return super()._vectorize_trials()
+        finally:
+            for trial in refused:
+                trial.status, trial.score = TrialStatus.FAILED, None
+
+    def get_state(self) -> dict[str, Any]:
+        """With where its random numbers stand."""
+        name, keys, *rest = self._random_state.get_state()
+        return {**super().get_state(), "random_state": [name, keys.tolist(), *rest]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take one up."""
+        super().set_state(state)
+        name, keys, *rest = state["random_state"]
+        self._random_state.set_state((name, np.array(keys, np.uint32), *rest))
+
+
+class HyperbandOracle(Kept, keras_tuner.oracles.HyperbandOracle):
+    """Many for a few epochs, the best of them for more; over and over until there are enough.
+
+    One that was refused or broke in the first round leaves its place to another.
+    """
+
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    def end_trial(self, trial: Trial) -> None:
+        """Take a result."""
+        if self.became(trial).status != "trained":
+            for bracket in self._brackets:
+                first = bracket["rounds"][0]
+                first[:] = [one for one in first if one["id"] != trial.trial_id]
+        super().end_trial(trial)
+
+    @property
+    def first_bracket(self) -> int:
+        """How many trials it takes until one has been trained for all epochs."""
+        most = self._get_num_brackets() - 1
+        return sum(self._get_size(most, number) for number in range(most + 1))
+
+
+class GridOracle(Kept, keras_tuner.oracles.GridSearchOracle):
+    """All there are, in order; ten along a range that has no step."""
+
+    def get_state(self) -> dict[str, Any]:
+        """With what of the grid was tried."""
+        line = self._ordered_ids
+        return {
+            **super().get_state(),
+            "tried": line._memory,
+            "next": [[here, after] for here, after in line._next_index.items()],
+            "last": line._last_index,
+            "waiting": self._populate_next,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take one up."""
+        super().set_state(state)
+        line = self._ordered_ids
+        line._memory = state["tried"]
+        line._data_to_index = {name: place for place, name in enumerate(state["tried"])}
+        line._next_index.update(dict(state["next"]))
+        line._last_index = state["last"]
+        self._populate_next = state["waiting"]
+
+
+def make(search: Search, epochs: int) -> Kept:
+    """Make the oracle of a search whose trials have up to so many epochs.
+
+    Raises:
+        ConfigError: Hyperband would train none for all its epochs.
+    """
+    common: dict[str, Any] = {
+        "objective": keras_tuner.Objective(search.objective, "max"),
+        "hyperparameters": hyperparameters(search),
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        "seed": _spread(search.seed),
+        "max_consecutive_failed_trials": None,  # never: we count them ourselves
+    }
+    match search.algorithm:
+        case "random":
+            return RandomOracle(max_trials=None, **common)
+        case "bayesian":
+            first = min(3 * len(search.space), max(3, search.trials // 2))
+            return BayesianOracle(max_trials=None, num_initial_points=first, **common)
+        case "grid":
+            return GridOracle(max_trials=None, **common)
+    oracle = HyperbandOracle(
+        max_epochs=epochs, factor=search.factor, hyperband_iterations=None, **common
+    )
+    if search.trials < oracle.first_bracket:
+        raise ConfigError(
+            f"search.trials: hyperband of {epochs} epochs by {search.factor} trains "
+            f"{oracle.first_bracket} until one has them all, not {search.trials}: more trials, "
+            "fewer search.epochs, or a larger search.factor"
+        )
+    return oracle
+
+
+def _spread(seed: int) -> int:
+    """A seed for KerasTuner: 0 is none there, and of two that are neighbours one draws what the
+    other draws, only later.
+    """
+    return int(np.random.SeedSequence(seed).generate_state(1)[0]) + 1
+
+
+def hyperparameters(search: Search) -> HyperParameters:
+    """The space as KerasTuner has it; choices by what they are called."""
+    found = HyperParameters()
+    for key, said in search.space.items():
+        for kind, values in said.items():
+            match kind:
+                case "int":
+                    found.Int(key, *values)
+                case "float":
+                    found.Float(key, *map(float, values))
+                case "log":
+                    found.Float(key, *map(float, values), sampling="log")
+                case "choice":
+                    found.Choice(key, [short(value) for value in values])
+    return found
+
+
+def values(search: Search, trial: Trial) -> tuple[Values, int | None]:
+    """The settings a trial stands for, and its epochs where the algorithm sets them."""
+    said = trial.hyperparameters.values
+    found = {}
+    for key, range_ in search.space.items():
+        names = {short(value): value for value in range_.get("choice", ())}
+        found[key] = names[said[key]] if names else rounded(said[key])
+    return found, said.get(EPOCHS)

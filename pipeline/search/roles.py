@@ -1,0 +1,28 @@
+"""Which part a process has in a search: said by KerasTuner's three environment variables."""
+
+import os
+
+from pipeline.errors import ConfigError
+
+ID, IP, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
+
+
+def worker() -> str | None:
+    """The name this process works under for a chief that is elsewhere; None of any other.
+
+    Raises:
+        ConfigError: an address without a port or a name.
+    """
+    if IP not in os.environ:
+        return None
+    for name in (PORT, ID):
+        if name not in os.environ:
+            raise ConfigError(f"{IP} is set and {name} is not: a search of many needs all three")
+    if not os.environ[PORT].isdecimal():
+        raise ConfigError(f"{PORT}: a number, not {os.environ[PORT]!r}")
+    return None if is_chief() else os.environ[ID]
+
+
+def is_chief() -> bool:
+    """Whether this process says what others try."""
+    return IP in os.environ and "chief" in os.environ.get(ID, "")

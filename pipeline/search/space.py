@@ -1,0 +1,82 @@
+"""The space of a search: a recipe with one point of it laid over."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError
+from pipeline.settings import Search
+
+Values = Mapping[str, Any]  # by setting: `{"build.width": 24}`
+FILE = "int8"  # the variant whose file is to fit
+DIGITS = 4  # that count of a number that was drawn
+
+
+def recipe(config: Config, values: Values) -> dict[str, Any]:
+    """What the config says, with a point of its space laid over it; no search is in it."""
+    plain = config.model_dump(mode="json", exclude_unset=True, exclude={"search"})
+    for key, value in values.items():
+        *sections, last = key.split(".")
+        place = plain
+        for section in sections:
+            if not isinstance(place.get(section), dict):
+                place[section] = {}
+            place = place[section]
+        place[last] = value
+    return plain
+
+
+def candidate(config: Config, values: Values, epochs: int | None = None) -> Config:
+    """The run that tries a point: of a single variant, for so many epochs.
+
+    Raises:
+        ConfigError: the settings do not go together.
+    """
+    search = config.search
+    plain = recipe(config, values) | {"variants": [FILE]}
+    plain.pop("repeat", None)
+    plain.pop("folds", None)
+    if search.folds:
+        plain["folds"] = search.folds
+    epochs = epochs or search.epochs
+    if epochs:
+        plain["train"] = plain.get("train", {}) | {"epochs": epochs}
+    return Config.of(plain, "candidate")
+
+
+def check(config: Config) -> None:
+    """Refuse a space with a key that is no setting, or with an end that is no value of it.
+
+    Raises:
+        ConfigError: says which; or that there is no space to search.
+    """
+    if not config.search.space:
+        raise ConfigError(
+            "search.space: nothing to look through; as in "
+            "search.space={build.width: {int: [8, 64, 8]}}"
+        )
+    for key, value in ends(config.search):
+        try:
+            candidate(config, {key: value})
+        except ConfigError as error:
+            said = str(error).removeprefix("candidate: ")
+            raise ConfigError(f"search.space: {key}={short(value)}: {said}") from error
+
+
+def ends(search: Search) -> Iterator[tuple[str, Any]]:
+    """The values that stand for each range: both ends, every choice."""
+    for key, said in search.space.items():
+        for kind, values in said.items():
+            for value in values if kind == "choice" else values[:2]:
+                yield key, value if kind in {"choice", "int"} else float(value)
+
+
+def rounded(value: Any) -> Any:
+    """A number as it is worth writing down; anything else as it is."""
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def short(value: Any) -> str:
+    """A value in a table: text as it is, lists and mappings as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,105 @@
+"""Chief and workers: who is which, whose port it is, and what a worker may die of."""
+
+import os
+import subprocess
+
+import pytest
+
+from pipeline.errors import ConfigError, ResourceError
+from pipeline.search import company, roles
+from pipeline.search.trials import Trials
+from tests.front_door import ROOT, command
+from tests.search.test_phase import TINY
+
+ENVIRONMENT = {
+    "KERASTUNER_TUNER_ID": "attic",
+    "KERASTUNER_ORACLE_IP": "127.0.0.1",
+    "KERASTUNER_ORACLE_PORT": "8000",
+}
+KILLER = """
+import os
+import keras
+
+class Killer(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        if float(self.model.optimizer.learning_rate) > 0.01:
+            os._exit(9)
+"""
+
+
+def test_environment_variables_say_who_is_who(monkeypatch):
+    assert roles.worker() is None
+    assert not roles.is_chief()
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert roles.worker() == "attic"
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    assert roles.worker() is None
+    assert roles.is_chief()
+
+
+@pytest.mark.parametrize("missing", ["KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_PORT"])
+def test_half_an_address_is_refused(missing, monkeypatch):
+    for name, value in ENVIRONMENT.items():
+        if name != missing:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"{missing} is not"):
+        roles.worker()
+
+
+def test_a_port_that_is_no_number_is_refused(monkeypatch):
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "http")
+    with pytest.raises(ConfigError, match="a number, not 'http'"):
+        roles.worker()
+
+
+def test_a_port_that_is_taken_is_told():
+    with company.served(None, "127.0.0.1", 0) as (_, port):
+        assert port > 0
+        with (
+            pytest.raises(ResourceError, match=f"127.0.0.1:{port}: the port is taken"),
+            company.served(None, "127.0.0.1", port),
+        ):
+            pass
+
+
+def test_a_chief_listens_on_this_machine_alone_unless_told():
+    with company.served(None, company.LOOPBACK, 0) as (_, port):
+        listening = subprocess.run(
+            ["cat", "/proc/net/tcp", "/proc/net/tcp6"], capture_output=True, text=True, check=True
+        ).stdout
+        ours = [line.split()[1] for line in listening.splitlines() if f":{port:04X} " in line]
+    assert ours
+    assert all(address.partition(":")[0].endswith("0100007F") for address in ours), (
+        ours
+    )  # 127.0.0.1
+
+
+@pytest.mark.slow
+def test_a_trial_that_takes_every_worker_with_it_counts_as_failed(tmp_path):
+    (tmp_path / "killer.py").write_text(KILLER)
+    words = (
+        "search.space={train.learning_rate: {choice: [0.004, 0.5]}}",
+        "search.workers=2",
+        "train.callbacks=[killer:Killer]",
+        "train.warmup_epochs=0",
+    )
+    done = subprocess.run(
+        command("search", *TINY, *words, "build.width=4", artifacts=tmp_path / "artifacts"),
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    found = Trials(tmp_path / "artifacts" / "digits" / "search" / "trials").all()
+    assert {one.values["train.learning_rate"]: one.status for one in found} == {
+        0.004: "trained",
+        0.5: "failed",
+    }
+    (failed,) = [one for one in found if one.status == "failed"]
+    assert failed.reason == "3 workers died over it, the last by exit code 9"

@@ -1,0 +1,200 @@
+"""What KerasTuner's oracles say next, through kills; trials are made up, nothing is trained."""
+
+import itertools
+import json
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.search import oracles
+from pipeline.search.trials import Trial, Trials, number
+from pipeline.settings import Search
+
+SPACE = {
+    "build.width": {"int": [8, 64, 8]},
+    "train.learning_rate": {"log": [1e-4, 1e-2]},
+    "augment.policy": {"choice": ["light", "strong", [{"flip": None}]]},
+}
+SMALL = {"build.width": {"int": [8, 24, 8]}, "train.batch": {"choice": [32, 64]}}
+ALGORITHMS = {
+    "random": Search(algorithm="random", space=SPACE, trials=12, max_bytes=40),
+    "bayesian": Search(algorithm="bayesian", space=SPACE, trials=9, max_bytes=40),
+    "grid": Search(algorithm="grid", space=SPACE, trials=12, max_bytes=40),
+    "hyperband": Search(algorithm="hyperband", space=SPACE, trials=14, max_bytes=40),
+}
+EPOCHS = 4
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+class Pretence:
+    """A search whose trials have a score by formula, and which may be killed."""
+
+    def __init__(self, search, folder):
+        self.search, self.folder = search, folder
+        self.trials, self.lines, self.tried = Trials(folder / "trials"), [], []
+
+    def begin(self):
+        oracle = oracles.make(self.search, EPOCHS)
+        oracle.watch(self.search, self.folder / "oracle.json", self.trials, self.lines.append)
+        return oracle
+
+    def outcome(self, trial):
+        values, epochs = oracles.values(self.search, trial)
+        width = values.get("build.width", 8)
+        said = {"trial": number(trial.trial_id), "values": values, "epochs": epochs}
+        if self.search.max_bytes and width > self.search.max_bytes:
+            return Trial(**said, status="refused", bytes=width, latency_us=1.0, macs=1, seconds=0)
+        if values.get("augment.policy") == "strong" and width == 16:
+            return Trial(**said, status="failed", seconds=0, reason="made up")
+        rate = values.get("train.learning_rate", 1e-3)
+        score = 0.9 - abs(rate - 3e-3) - abs(width - 24) / 1000 + (epochs or 0) / 1000
+        return Trial(
+            **said, status="trained", val_accuracy=score, bytes=width, latency_us=1.0, seconds=0
+        )
+
+    def run(self, oracle, kill_at=None, name="tuner0"):
+        """Work until the end, or until the event `kill_at`: before or after a trial is written."""
+        events = itertools.count()
+
+        def alive():
+            if kill_at is not None and next(events) >= kill_at:
+                raise Killed
+
+        while True:
+            given = oracle.create_trial(name)
+            if given.status in {"STOPPED", "IDLE"}:
+                return given.status
+            alive()
+            found = self.trials.find(number(given.trial_id))
+            if found is None:
+                found = self.outcome(given)
+                self.tried.append(found.trial)
+                self.trials.keep(found)
+            alive()
+            end(oracle, given, found)
+            alive()
+
+
+def end(oracle, given, found):
+    given.status = "FAILED"
+    if found.status == "trained":
+        oracle.update_trial(given.trial_id, {"val_accuracy": found.val_accuracy})
+        given.status = "COMPLETED"
+    oracle.end_trial(given)
+
+
+def points(pretence):
+    return [(one.status, one.values, one.epochs) for one in pretence.trials.all()]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_search_killed_anywhere_tries_what_an_undisturbed_one_does(algorithm, tmp_path):
+    search = ALGORITHMS[algorithm]
+    whole = Pretence(search, tmp_path / "whole")
+    assert whole.run(whole.begin()) == "STOPPED"
+    events = 3 * len(whole.trials.all())
+    for kill_at in range(0, events, 13 if algorithm == "bayesian" else 5):
+        cut = Pretence(search, tmp_path / f"cut{kill_at}")
+        with pytest.raises(Killed):
+            cut.run(cut.begin(), kill_at)
+        assert cut.run(cut.begin()) == "STOPPED"
+        assert points(cut) == points(whole)
+        assert sorted(cut.tried) == sorted(set(cut.tried)), "one was tried twice"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_trials_count_what_was_trained_and_no_point_is_tried_twice(algorithm, tmp_path):
+    search = ALGORITHMS[algorithm]
+    pretence = Pretence(search, tmp_path)
+    pretence.run(pretence.begin())
+    found = pretence.trials.all()
+    assert sum(one.status == "trained" for one in found) == search.trials
+    tried = [json.dumps([one.values, one.epochs]) for one in found]
+    assert len(set(tried)) == len(tried)
+    assert {one.status for one in found} >= {"trained", "refused"} or algorithm == "grid"
+    assert [one.trial for one in pretence.lines] == list(range(1, len(found) + 1))
+
+
+def test_seed_0_is_a_seed_and_another_seed_another_search(tmp_path):
+    def drawn(seed, folder):
+        search = ALGORITHMS["random"].model_copy(update={"seed": seed})
+        pretence = Pretence(search, tmp_path / folder)
+        pretence.run(pretence.begin())
+        return points(pretence)
+
+    assert drawn(0, "a") == drawn(0, "b") != drawn(1, "c")
+
+
+def test_a_grid_is_all_there_is(tmp_path):
+    pretence = Pretence(Search(algorithm="grid", space=SMALL, trials=50), tmp_path)
+    assert pretence.run(pretence.begin()) == "STOPPED"
+    tried = {
+        (one.values["build.width"], one.values["train.batch"]) for one in pretence.trials.all()
+    }
+    assert tried == set(itertools.product((8, 16, 24), (32, 64)))
+
+
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_a_small_space_is_searched_to_its_end(algorithm, tmp_path):
+    pretence = Pretence(Search(algorithm=algorithm, space=SMALL, trials=50), tmp_path)
+    assert pretence.run(pretence.begin()) == "STOPPED"
+    assert len(pretence.trials.all()) == 6
+
+
+def test_a_bayesian_search_goes_where_it_is_good(tmp_path):
+    """Chance comes first; the best, which lies at the edge of the space, is found after it."""
+    search = Search(space={"train.learning_rate": {"float": [1e-4, 0.5]}}, trials=18)
+    pretence = Pretence(search, tmp_path)
+    pretence.run(pretence.begin())
+    scores = [one.val_accuracy for one in pretence.trials.all()]
+    width = 0.9 - 16 / 1000  # the space has none: what is left is a formula of the rate alone
+    assert max(scores[:3]) < width - 0.02
+    assert max(scores) > width - 0.004
+
+
+def test_a_search_that_is_refused_all_along_ends(tmp_path):
+    search = ALGORITHMS["bayesian"].model_copy(update={"max_bytes": 1, "refusals": 7})
+    pretence = Pretence(search, tmp_path)
+    assert pretence.run(pretence.begin()) == "STOPPED"
+    assert [one.status for one in pretence.trials.all()] == ["refused"] * 7
+
+
+def test_more_trials_may_be_asked_for_later(tmp_path):
+    first = Pretence(ALGORITHMS["random"], tmp_path)
+    first.run(first.begin())
+    more = Pretence(ALGORITHMS["random"].model_copy(update={"trials": 15}), tmp_path)
+    more.run(more.begin())
+    found = more.trials.all()
+    assert sum(one.status == "trained" for one in found) == 15
+    assert not set(more.tried) & set(first.tried)
+
+
+def test_two_workers_share_the_trials_and_the_last_one_is_not_begun_twice(tmp_path):
+    pretence = Pretence(ALGORITHMS["random"].model_copy(update={"trials": 3}), tmp_path)
+    oracle = pretence.begin()
+    under_way = {name: oracle.create_trial(name) for name in ("a", "b")}
+    assert oracle.create_trial("a").trial_id == under_way["a"].trial_id  # a worker that came back
+    third = oracle.create_trial("c")
+    assert third.status == "RUNNING"
+    assert oracle.create_trial("d").status == "IDLE"  # it may be wanted, if one is refused
+    assert len({one.trial_id for one in (*under_way.values(), third)}) == 3
+
+
+def test_hyperband_promotes_the_best_to_all_the_epochs(tmp_path):
+    pretence = Pretence(ALGORITHMS["hyperband"], tmp_path)
+    pretence.run(pretence.begin())
+    trained = [one for one in pretence.trials.all() if one.status == "trained"]
+    longest = [one for one in trained if one.epochs == EPOCHS]
+    assert longest
+    short = [one for one in trained if one.epochs == min(one.epochs for one in trained)]
+    best = max(short, key=lambda one: one.val_accuracy)
+    assert best.values in [one.values for one in trained if one.epochs > best.epochs]
+
+
+def test_a_hyperband_that_would_finish_none_is_refused():
+    search = ALGORITHMS["hyperband"].model_copy(update={"trials": 20})
+    with pytest.raises(ConfigError, match="trains 52 until one has them all, not 20"):
+        oracles.make(search, 60)

@@ -1,0 +1,215 @@
+"""A whole search on handwritten digits: tiny networks, a few epochs, what it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pandas
+import pytest
+import yaml
+
+from pipeline import Config, run
+from pipeline.errors import ConfigError, ConversionError, TrainingError
+from pipeline.search.phase import search
+from pipeline.search.trials import Trials
+from tests.front_door import ROOT, command
+
+SPACE = "search.space={build.width: {int: [4, 12, 4]}, train.learning_rate: {log: [2e-3, 2e-2]}}"
+TINY = (
+    SPACE,
+    "search.algorithm=random",
+    "search.epochs=null",
+    "search.trials=3",
+    "search.max_bytes=15000",  # 12 channels have 21,000
+    "train.epochs=2",
+    "ingest.limit=300",
+    "variants=[int8]",
+    "benchmark={rounds: 1, runs: 3}",
+)
+
+
+def config(*words):
+    return Config.load(overrides=[*TINY, *words])
+
+
+def trained_in(artifacts):
+    """The trainings in a store, by the learning rate of each."""
+    manifests = [json.loads(p.read_text()) for p in artifacts.glob(".cache/train/*/manifest.json")]
+    return sorted(one["settings"]["learning_rate"] for one in manifests)
+
+
+def of_trials(artifacts, status="trained"):
+    trials = Trials(artifacts / "digits" / "search" / "trials").all()
+    return sorted(t.values["train.learning_rate"] for t in trials if t.status == status)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search whose limit refuses the widest."""
+    artifacts = tmp_path_factory.mktemp("searched")
+    return artifacts, search(config(), artifacts=artifacts)
+
+
+def test_what_is_over_a_limit_is_refused_unpaid(searched):
+    artifacts, found = searched
+    assert [trial.status for trial in found.trials].count("trained") == 3
+    refused = [trial for trial in found.trials if trial.status == "refused"]
+    assert {trial.values["build.width"] for trial in refused} == {12}
+    assert all(trial.bytes > 15_000 and trial.val_accuracy is None for trial in refused)
+    assert "bytes of 15,000" in refused[0].reason
+    assert trained_in(artifacts) == of_trials(artifacts)
+    assert all(trial.bytes <= 15_000 for trial in found.trials if trial.status == "trained")
+
+
+def test_the_table_and_the_recipe_say_what_was_found(searched):
+    artifacts, found = searched
+    table = pandas.read_csv(artifacts / "digits" / "search" / "trials.csv")
+    assert table["trial"].tolist() == [trial.trial for trial in found.trials]
+    assert table["latency_us"].gt(0).all()
+    recipe = yaml.safe_load(found.recipe.read_text())
+    assert recipe["build"]["width"] == found.best.values["build.width"]
+    assert recipe["train"]["learning_rate"] == found.best.values["train.learning_rate"]
+    assert "search" not in recipe
+    assert found.best.val_accuracy == table["val_accuracy"].max()
+
+
+def test_run_takes_the_recipe_and_finds_the_training_done(searched):
+    artifacts, found = searched
+    outcome = run(Config.load(found.recipe), artifacts=artifacts, until="quantize")
+    assert "train" not in outcome.ran
+    size = outcome.entries["quantize(int8)"].manifest["metrics"]["bytes"]
+    assert abs(size / found.best.bytes - 1) <= 0.02
+
+
+@pytest.mark.slow
+def test_a_run_publishes_beside_the_search_and_leaves_it_as_it_is(searched):
+    artifacts, found = searched
+    before = {path.name: path.read_bytes() for path in found.folder.rglob("*") if path.is_file()}
+    for _ in range(2):  # the second time, over results of its own
+        run(Config.load(found.recipe, ["train.epochs=3"]), artifacts=artifacts)
+    assert (artifacts / "digits" / "report.html").is_file()
+    after = {path.name: path.read_bytes() for path in found.folder.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_finished_search_trains_nothing_again(searched):
+    artifacts, found = searched
+    before = {path: path.stat().st_mtime_ns for path in artifacts.rglob("trials/*.json")}
+    again = search(config(), artifacts=artifacts)
+    assert again == found
+    assert {path: path.stat().st_mtime_ns for path in artifacts.rglob("trials/*.json")} == before
+
+
+def test_a_folder_of_another_search_is_refused(searched):
+    artifacts, _ = searched
+    with pytest.raises(ConfigError, match=r"another search\.space lies there; give another name="):
+        search(config(SPACE.replace("12", "16")), artifacts=artifacts)
+    with pytest.raises(ConfigError, match="a search with another train lies there"):
+        search(config("train.batch=16"), artifacts=artifacts)
+    with pytest.raises(ConfigError, match="a search with another seed lies there"):
+        search(config("seed=1"), artifacts=artifacts)
+
+
+def test_a_folder_that_is_no_runs_result_is_left_alone(tmp_path):
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "photo.jpg").write_text("mine")
+    with pytest.raises(ConfigError, match="is no run's result"):
+        search(config(), artifacts=tmp_path)
+
+
+def test_limits_that_nothing_meets_say_how_near_it_came(tmp_path):
+    limits = ("search.max_bytes=100", "search.refusals=2", "search.max_latency_us=0.001")
+    with pytest.raises(ConversionError) as caught:
+        search(config(*limits), artifacts=tmp_path)
+    refused = Trials(tmp_path / "digits" / "search" / "trials").all()
+    smallest = min(refused, key=lambda trial: trial.bytes)
+    assert "none of 2 candidates is within the limits" in str(caught.value)
+    assert f"{smallest.bytes:,} bytes (trial {smallest.trial})" in str(caught.value)
+    assert f"{min(trial.latency_us for trial in refused):,.1f} us" in str(caught.value)
+    assert trained_in(tmp_path) == []
+
+
+def test_candidates_that_fail_are_recorded_and_the_search_goes_on(tmp_path):
+    space = "search.space={train.learning_rate: {choice: [1e-3, 1e+30]}}"
+    found = search(config(space, "search.trials=4", "build.width=4"), artifacts=tmp_path)
+    failed, trained = sorted(found.trials, key=lambda trial: trial.status)
+    assert failed.values == {"train.learning_rate": 1e30}
+    assert "the loss is nan" in failed.reason
+    assert trained == found.best
+
+
+def test_a_search_in_which_all_fail_says_why(tmp_path):
+    space = "search.space={train.learning_rate: {choice: [1e+30, 1e+31]}}"
+    with pytest.raises(TrainingError, match=r"all 2 candidates failed; trial 1: .*the loss is nan"):
+        search(config(space, "build.width=4"), artifacts=tmp_path)
+    assert TrainingError.exit_code == ConversionError.exit_code == 4
+
+
+def test_the_int8_file_and_folds_may_be_what_is_judged(tmp_path):
+    words = ("search.objective=int8_accuracy", "search.folds=2", "search.trials=1")
+    found = search(config(*words), artifacts=tmp_path)
+    assert len(trained_in(tmp_path)) == 2
+    manifests = tmp_path.glob(".cache/train/*/manifest.json")
+    folds = [json.loads(path.read_text())["metrics"]["val_accuracy"] for path in manifests]
+    assert found.best.val_accuracy == pytest.approx(sum(folds) / 2)
+    assert 0 < found.best.int8_accuracy <= 1
+    assert found.best.score("int8_accuracy") == found.best.int8_accuracy
+
+
+def process(artifacts, *words):
+    return subprocess.Popen(
+        command("search", *TINY, *words, artifacts=artifacts),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come to that"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_goes_on_to_the_same_best(tmp_path):
+    words = ("search.trials=6", "search.algorithm=bayesian")
+    whole = search(config(*words), artifacts=tmp_path / "whole")
+    cut = tmp_path / "cut"
+    for trial in (2, 4):
+        killed = process(cut, *words)
+        folder = Trials(cut / "digits" / "search" / "trials")
+        wait_for(lambda number=trial, folder=folder: folder.find(number))
+        time.sleep(1.0)  # in the midst of the next
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    finished = of_trials(cut)
+    found = search(config(*words), artifacts=cut)
+    assert set(finished) < set(of_trials(cut))
+    assert [t.values for t in found.trials] == [t.values for t in whole.trials]
+    assert found.best.trial == whole.best.trial
+    assert found.best.val_accuracy == whole.best.val_accuracy
+    assert trained_in(cut) == of_trials(cut) == trained_in(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_search_and_one_that_dies_is_replaced(tmp_path):
+    chief = process(tmp_path, "search.trials=6", "search.workers=2")
+    folder = tmp_path / "digits" / "search"
+    wait_for(lambda: len(list(folder.glob("trials/0*.json"))) >= 2)
+    workers = subprocess.run(
+        ["pgrep", "-P", str(chief.pid)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    os.kill(int(workers[0]), signal.SIGKILL)
+    _, said = chief.communicate(timeout=300)
+    assert chief.returncode == 0, said
+    found = Trials(folder / "trials").all()
+    assert sum(trial.status == "trained" for trial in found) == 6
+    assert [trial.trial for trial in found] == list(range(1, len(found) + 1))
+    assert trained_in(tmp_path) == of_trials(tmp_path)
+    assert said.count("\n✓ trial") + said.startswith("✓ trial") == 6
+    assert {path.name for path in folder.glob("worker*.log")} == {"worker1.log", "worker2.log"}

@@ -1,0 +1,111 @@
+"""A recipe with a point of its space laid over, and spaces that are none."""
+
+import pytest
+
+from pipeline import Config
+from pipeline.errors import ConfigError
+from pipeline.search import space
+
+
+def config(*words):
+    return Config.load(overrides=["search.epochs=null", *words])
+
+
+SPACE = (
+    "search.space={build.width: {int: [8, 24, 8]}, "
+    "augment.policy: {choice: [light, [{flip: null}]]}, "
+    "train.learning_rate: {log: [1e-3, 1]}, train.epochs: {int: [2, 4]}}"
+)
+
+
+def test_a_point_is_laid_over_what_the_recipe_says():
+    values = {"build.width": 16, "augment.policy": [{"flip": None}], "train.epochs": 3}
+    whole = config(SPACE, "repeat=3", "train.batch=16", "prune.sparsity=0.7")
+    tried = space.candidate(whole, values)
+    assert tried.build.model_extra == {"width": 16}
+    assert tried.augment.policy == ({"flip": None},)
+    assert (tried.train.epochs, tried.train.batch, tried.repeat) == (3, 16, 1)
+    assert tried.variants == ("float32", "int8")
+    assert not tried.search.space
+    best = Config.of(space.recipe(whole, values), "best.yaml")
+    assert (best.repeat, best.prune.sparsity, best.variants) == (3, 0.7, whole.variants)
+    assert best.train.epochs == 3
+
+
+def test_a_search_may_train_for_fewer_epochs_and_over_folds():
+    searched = config("search.space={build.width: {int: [8, 24]}}", "search.epochs=5")
+    assert space.candidate(searched, {"build.width": 9}).train.epochs == 5
+    assert space.candidate(searched, {"build.width": 9}, epochs=2).train.epochs == 2
+    assert space.recipe(searched, {"build.width": 9})["train"]["epochs"] == 60
+    folds = config("search.space={build.width: {int: [8, 24]}}", "search.folds=3")
+    assert space.candidate(folds, {"build.width": 9}).folds == 3
+
+
+def test_the_space_is_no_part_of_a_run():
+    with_space, without = config(SPACE), config()
+    assert with_space.recipe() == without.recipe()
+    plain = {name: section for name, (_, section) in without.resolve().items()}
+    assert plain == {name: section for name, (_, section) in with_space.resolve().items()}
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{build.width: {int: [24, 8]}}", "build.width: int: an empty range: 24 is not below 8"),
+        ("{build.width: {int: [8, 8]}}", "an empty range"),
+        ("{build.width: {int: [8, 24.5]}}", "whole numbers"),
+        ("{build.width: {int: [8, 24, 0]}}", "a step above 0 and up to 16"),
+        ("{build.width: {itn: [8, 24]}}", "did you mean 'int'"),
+        ("{build.width: [8, 24]}", "one of int, float, log, choice"),
+        ("{train.learning_rate: {log: [0, 1]}}", "log: from above 0"),
+        ("{train.learning_rate: {float: [0.1, .inf]}}", "float: [from, to] or [from, to, step]"),
+        ("{augment.policy: {choice: [light]}}", "two or more values that differ"),
+        ("{augment.policy: {choice: light}}", "a list, not 'light'"),
+        ("{prune.sparsity: {float: [0.1, 0.9]}}", "a setting of augment, build, train"),
+        ("{width: {int: [8, 24]}}", "a setting of augment, build, train"),
+        ("[build.width]", "settings with their ranges"),
+    ],
+)
+def test_what_is_no_range_is_refused_with_the_recipe(said, problem):
+    with pytest.raises(ConfigError, match=r"search\.space: ") as caught:
+        config(f"search.space={said}")
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{build.widht: {int: [8, 24]}}", "build.widht=8: build.widht: unknown setting"),
+        ("{train.learning_rat: {log: [1e-3, 1]}}", "train.learning_rat: unknown setting"),
+        ("{train.learning_rate: {float: [-1, 1]}}", "train.learning_rate=-1.0: "),
+        ("{build.width: {float: [8, 24]}}", "small_cnn takes int here, not 8.0"),
+        ("{augment.policy: {choice: [light, stong]}}", "unknown policy 'stong'"),
+        ("{build.model: {choice: [small_cnn, lenet]}}", "build.model=lenet"),
+    ],
+)
+def test_a_key_that_is_no_setting_is_refused_before_a_search(said, problem):
+    with pytest.raises(ConfigError, match=r"search\.space: ") as caught:
+        space.check(config(f"search.space={said}"))
+    assert problem in str(caught.value)
+
+
+def test_a_search_without_a_space_is_refused():
+    with pytest.raises(ConfigError, match="nothing to look through"):
+        space.check(config("search.space={}"))
+
+
+def test_who_sets_the_epochs_sets_them_alone():
+    epochs = "search.space={train.epochs: {int: [2, 4]}}"
+    with pytest.raises(ConfigError, match=r"leave it out, the space has train\.epochs"):
+        config(epochs, "search.epochs=3")
+    with pytest.raises(ConfigError, match=r"hyperband sets train\.epochs itself"):
+        config(epochs, "search.algorithm=hyperband")
+    with pytest.raises(ConfigError, match=r"search\.seed is not set in a recipe"):
+        config("search.seed=3")
+
+
+def test_numbers_are_written_as_people_read_them():
+    assert space.rounded(0.0012345678) == 0.001235
+    assert space.rounded(7) == 7
+    assert space.short("light") == "light"
+    assert space.short([{"flip": None}]) == '[{"flip": null}]'
