@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -27,6 +30,7 @@ from pipeline.search.trials import Trial as Tried
 from pipeline.settings import Search
 
 COLLISIONS = 1000  # draws of what was tried before, after which there is nothing else to try
+DRAWS, STARTS = 1000, 4  # points at which the Gaussian process is asked, and gone on from
 RESTARTS = 4  # of a fit of the Gaussian process: KerasTuner's 20 take seconds
 EPOCHS = "tuner/epochs"  # what Hyperband calls those of a trial
 Told = Callable[[Tried], None]
@@ -92,7 +96,7 @@ class Kept(keras_tuner.Oracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Say what to try; where that was tried already, something drawn at random."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # more are no faster here
             warnings.simplefilter("ignore", ConvergenceWarning)  # of a Gaussian process with little
             said: dict[str, Any] = super().populate_space(trial_id)
         if said["status"] != TrialStatus.RUNNING or not self._duplicate(said["values"]):
@@ -124,16 +128,45 @@ class RandomOracle(Kept, keras_tuner.oracles.RandomSearchOracle):
     """Anything, by chance."""
 
 
-class BayesianOracle(Kept, keras_tuner.oracles.BayesianOptimizationOracle):
-    """What a Gaussian process holds most promising; what was refused counts as the worst seen.
+class _Promising(keras_tuner.oracles.BayesianOptimizationOracle):
+    """KerasTuner's, with its point of the lowest bound found in a tenth of the time.
 
-    KerasTuner's leaves it out, and would come back to it for ever.
+    It goes down from 50 points drawn at random, 2 seconds for four settings; here from the best few
+    of many more.
     """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Say what to try: at first by chance, then where the bound is lowest.
+
+        Source: Srinivas et al., 2010, "Gaussian process optimization in the bandit setting".
+        """
+        scored = sum(trial.status == TrialStatus.COMPLETED for trial in self.trials.values())
+        if scored < self.num_initial_points:
+            return dict(self._random_populate_space())
+        self.gpr.fit(*map(np.nan_to_num, self._vectorize_trials()))
+        bounds = self._get_hp_bounds()
+        drawn = self._random_state.uniform(*bounds.T, size=(DRAWS, len(bounds)))
+        starts = drawn[np.argsort(self._bound(drawn), kind="stable")[:STARTS]]
+        ends = [minimize(lambda x: self._bound(x[None])[0], one, bounds=bounds) for one in starts]
+        lowest = min(ends, key=lambda end: float(end.fun))
+        return {"status": TrialStatus.RUNNING, "values": self._vector_to_values(lowest.x)}
+
+    def _bound(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How low the negative score may be at points `(N, settings)`, each 0..1: `(N,)`."""
+        mean, deviation = self.gpr.predict(points, return_std=True)
+        return np.asarray(mean - self.beta * deviation)
 
     def _make_gpr(self) -> Any:
         process = super()._make_gpr()
         process.n_restarts_optimizer = RESTARTS
         return process
+
+
+class BayesianOracle(Kept, _Promising):
+    """What a Gaussian process holds most promising; what was refused counts as the worst seen.
+
+    KerasTuner's leaves it out, and would come back to it for ever.
+    """
 
     def _vectorize_trials(self) -> Any:
         worst = min((one.score for one in self.trials.values() if one.score is not None), default=0)
