@@ -19,7 +19,7 @@ from pipeline.progress import aside
 from pipeline.runner import Runner
 from pipeline.search.examine import Examiner, Refused
 from pipeline.search.space import Values, candidate
-from pipeline.search.trials import Trial, Trials, number
+from pipeline.search.trials import Trial, Trials, number_of
 from pipeline.settings import Search
 from pipeline.stop import Stop
 from pipeline.store import Store
@@ -77,7 +77,7 @@ class Bench:
                 time.sleep(IDLE_SECONDS)
                 self.stop.heed()
                 continue
-            found = self.tried(number(given.trial_id), *oracles.values(search, given))
+            found = self.tried(number_of(given.trial_id), *oracles.values(search, given))
             given.status = "FAILED"
             if found.status == "trained":
                 oracle.update_trial(

@@ -21,11 +21,11 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 from keras_tuner.src.protos import get_service_grpc
 
-from pipeline.errors import PipelineError, ResourceError
+from pipeline.errors import ConfigError, DataError, ResourceError
 from pipeline.search.bench import Bench
 from pipeline.search.oracles import Kept, values
 from pipeline.search.roles import ID, IP, PORT
-from pipeline.search.trials import Trial, number
+from pipeline.search.trials import Trial, number_of
 
 LOOPBACK = "127.0.0.1"  # the port asks nobody who they are: it is for this machine, unless told
 PARENT = "PIX2POCKET_CHIEF"  # the process that a worker of this machine must not outlive
@@ -33,7 +33,8 @@ FRONT_DOOR = Path(__file__).resolve().parent.parent.parent / "run_pipeline.py"
 LIVES = 3  # workers that one trial may take with it
 SECONDS = 0.2  # between two looks at the workers
 GRACE = 30.0  # seconds that a worker has to end its epoch
-HOPELESS = {3, 5}  # exit codes of what no other worker would go without: pictures, disk
+# Exit codes of what would end any other worker as well: the recipe, the pictures, the disk.
+HOPELESS = {error.exit_code: error for error in (ConfigError, DataError, ResourceError)}
 
 
 def help_out(bench: Bench) -> None:
@@ -54,8 +55,8 @@ def lead(bench: Bench, oracle: Kept, recipe: Path) -> None:
     """Be the chief: serve the oracle, start workers for a recipe, and replace those that die.
 
     Raises:
-        ResourceError: the port is taken.
-        PipelineError: what ended a worker would end any other.
+        ResourceError: the port is taken, or workers die as soon as they are started.
+        ConfigError, DataError, ResourceError: what ended a worker would end any other.
     """
     ip = os.environ.get(IP, LOOPBACK)
     with served(oracle, ip, int(os.environ.get(PORT, "0"))) as (servicer, port):
@@ -181,13 +182,13 @@ class _Crew:
         log = self._log(worker.name)
         if code in HOPELESS:
             lines = log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
-            raise PipelineError(f"{worker.name}: {lines[-1].removeprefix('error: ')}")
+            raise HOPELESS[code](f"{worker.name}: {lines[-1].removeprefix('error: ')}")
         trial = self.oracle.ongoing_trials.get(worker.name)
         over = trial.trial_id if trial else ""
         lost = worker.losses[over] = worker.losses.get(over, 0) + 1
         if lost == LIVES:
             if trial is None:
-                raise PipelineError(f"{worker.name} dies before it tries anything; see {log}")
+                raise ResourceError(f"{worker.name} dies before it tries anything; see {log}")
             self._give_up(trial, code)
         worker.process = self._process(worker.name)
 
@@ -198,7 +199,7 @@ class _Crew:
         reason = f"{LIVES} workers died over it, the last by {how}"
         self.bench.trials.keep(
             Trial(
-                trial=number(trial.trial_id),
+                trial=number_of(trial.trial_id),
                 status="failed",
                 values=dict(tried),
                 epochs=epochs,

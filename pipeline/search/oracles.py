@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 
 from pipeline.errors import ConfigError, IntegrityError
 from pipeline.search.space import Values, rounded, short
-from pipeline.search.trials import Status, Trials, number, read, write
+from pipeline.search.trials import Status, Trials, number_of, read, write
 from pipeline.search.trials import Trial as Tried
 from pipeline.settings import Search
 
@@ -89,7 +89,7 @@ class Kept(keras_tuner.Oracle):
 
     def became(self, trial: Trial) -> Tried:
         """What its worker has written of a trial before it said that it was over."""
-        found = self.written.find(number(trial.trial_id))
+        found = self.written.find(number_of(trial.trial_id))
         if found is None:
             raise IntegrityError(f"{self.written.folder}: nothing is there of {trial.trial_id}")
         return found

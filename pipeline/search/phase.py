@@ -58,9 +58,8 @@ def search(
     """Look through `config.search.space`, or go on with it; leave `<artifacts>/<name>/search/`.
 
     There: `best.yaml`, a recipe that `run` takes; `trials.csv`; `front.png` and `settings.png`;
-    `trials/`, one file each;
-    `oracle.json`, what KerasTuner knows; `search.log`. None is what a worker of another's search
-    returns.
+    `trials/`, one file each; `oracle.json`, what KerasTuner knows; `search.log`. A worker of a
+    search that another process leads returns None.
 
     Raises:
         ConfigError: a range is empty or of no setting, or the folder is of another search.

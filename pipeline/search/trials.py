@@ -44,7 +44,7 @@ class Trial(BaseModel):
         return -1.0 if found is None else found
 
 
-def number(trial_id: str) -> int:
+def number_of(trial_id: str) -> int:
     """The number of a trial, from 1, by KerasTuner's name for it."""
     return int(trial_id) + 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.search import oracles
-from pipeline.search.trials import Trial, Trials, number
+from pipeline.search.trials import Trial, Trials, number_of
 from pipeline.settings import Search
 
 SPACE = {
@@ -44,7 +44,7 @@ class Pretence:
     def outcome(self, trial):
         values, epochs = oracles.values(self.search, trial)
         width = values.get("build.width", 8)
-        said = {"trial": number(trial.trial_id), "values": values, "epochs": epochs}
+        said = {"trial": number_of(trial.trial_id), "values": values, "epochs": epochs}
         if self.search.max_bytes and width > self.search.max_bytes:
             return Trial(**said, status="refused", bytes=width, latency_us=1.0, macs=1, seconds=0)
         if values.get("augment.policy") == "strong" and width == 16:
@@ -68,7 +68,7 @@ class Pretence:
             if given.status in {"STOPPED", "IDLE"}:
                 return given.status
             alive()
-            found = self.trials.find(number(given.trial_id))
+            found = self.trials.find(number_of(given.trial_id))
             if found is None:
                 found = self.outcome(given)
                 self.tried.append(found.trial)
