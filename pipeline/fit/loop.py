@@ -23,6 +23,7 @@ from pipeline.fit.checkpoints import Checkpoints
 from pipeline.fit.class_weights import class_weights, label_weights
 from pipeline.fit.execution import run_together
 from pipeline.fit.fused import fused_normalization
+from pipeline.fit.gradients import gradients_forgotten
 from pipeline.fit.history import FROZEN
 from pipeline.fit.layers import held, matching, only_the_last, set_rates
 from pipeline.fit.losses import loss, smoothed, weighted
@@ -151,7 +152,7 @@ def fit(
             resume,
         ]
         try:
-            with held(_held(model, settings)):
+            with gradients_forgotten(), held(_held(model, settings)):
                 _fit_phases(model, task, settings, api, [*watchers, *others])
         except TrainingError as error:
             if out is None or best.epoch is None or api is not keras:
