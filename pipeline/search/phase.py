@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,14 @@ from pipeline.search.trials import (
 )
 from pipeline.settings import Search
 from pipeline.settings.searching import Objective
+from pipeline.stop import Stop
 from pipeline.store import Store
 
 FREE = {"trials", "refusals", "workers"}  # what may be said anew of a search that goes on
 SECTIONS = ("ingest", "augment", "build", "train", "quantize")  # what a candidate hangs on
 RECIPE = "best.yaml"
 STYLES = {"trained": None, "refused": "dim", "failed": "red"}
+SECONDS = 0.5  # between two looks for a chief
 ALONE = "tuner0"  # what KerasTuner calls a process that has no other
 
 
@@ -69,13 +72,15 @@ def search(
     space.check(config)
     root, name = Path(artifacts), roles.worker()
     folder = root / config.name / publish.SEARCH
-    publish.require_ours(root, config.name)
     log_file = folder / f"{name or publish.SEARCH}.log"
     store = Store(root / ".cache")
     with ExitStack() as stack:
-        if name is None:
-            stack.enter_context(locked(root))
         stop = stack.enter_context(terminable())
+        if name is None:
+            publish.require_ours(root, config.name)
+            stack.enter_context(locked(root))
+        else:
+            _wait_for(folder / publish.SPACE, stop)
         _claim(folder, config)
         stack.enter_context(logged(log_file))
         if quiet:
@@ -161,6 +166,15 @@ def _result(bench: Bench) -> Found:
             f"{failed[0].reason}"
         )
     raise ConfigError("search: there was nothing to try")
+
+
+def _wait_for(claim: Path, stop: Stop) -> None:
+    """Wait until the chief has begun: machines are not started at once."""
+    if not claim.is_file():
+        say(f"  waiting for the chief, whose {claim} is not there yet")
+    while not claim.is_file():
+        time.sleep(SECONDS)
+        stop.heed()
 
 
 def _claim(folder: Path, config: Config) -> None:

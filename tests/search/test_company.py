@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -9,7 +10,7 @@ from pipeline.errors import ConfigError, ResourceError
 from pipeline.search import company, roles
 from pipeline.search.trials import Trials
 from tests.front_door import ROOT, command
-from tests.search.test_phase import TINY
+from tests.search.test_phase import TINY, process, wait_for
 
 ENVIRONMENT = {
     "KERASTUNER_TUNER_ID": "attic",
@@ -103,3 +104,31 @@ def test_a_trial_that_takes_every_worker_with_it_counts_as_failed(tmp_path):
     }
     (failed,) = [one for one in found if one.status == "failed"]
     assert failed.reason == "3 workers died over it, the last by exit code 9"
+
+
+@pytest.mark.slow
+def test_a_worker_by_hand_waits_for_its_chief_and_another_chief_finds_the_port_taken(tmp_path):
+    with company.served(None, company.LOOPBACK, 0) as (_, port):
+        pass  # one that was free a moment ago
+    there = {"KERASTUNER_ORACLE_IP": company.LOOPBACK, "KERASTUNER_ORACLE_PORT": str(port)}
+
+    def begun(name, artifacts):
+        return process(tmp_path / artifacts, env=there | {"KERASTUNER_TUNER_ID": name})
+
+    attic = begun("attic", "shared")
+    folder = tmp_path / "shared" / "digits" / "search"
+    time.sleep(8.0)
+    assert attic.poll() is None, "it waits"
+    chief = begun("chief", "shared")
+    wait_for(lambda: list(folder.glob("trials/0*.json")))
+    _, said = begun("chief", "other").communicate(timeout=120)
+    assert f"127.0.0.1:{port}: the port is taken" in said.splitlines()[-1]
+    told, said = chief.communicate(timeout=300)
+    assert chief.returncode == 0, said
+    assert "best.yaml" in told
+    _, said = attic.communicate(timeout=60)
+    assert attic.returncode == 0, said
+    found = Trials(folder / "trials").all()
+    assert [trial.trial for trial in found] == list(range(1, len(found) + 1))
+    assert sum(trial.status == "trained" for trial in found) == 3
+    assert "trial" in (folder / "attic.log").read_text(), "it had a part in it"

@@ -158,11 +158,12 @@ def test_the_int8_file_and_folds_may_be_what_is_judged(tmp_path):
     assert found.best.score("int8_accuracy") == found.best.int8_accuracy
 
 
-def process(artifacts, *words):
+def process(artifacts, *words, env=None):
     return subprocess.Popen(
         command("search", *TINY, *words, artifacts=artifacts),
         cwd=ROOT,
-        stdout=subprocess.DEVNULL,
+        env=os.environ | (env or {}),
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
