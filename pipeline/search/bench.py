@@ -18,7 +18,7 @@ from pipeline.plan import Plan
 from pipeline.progress import aside
 from pipeline.runner import Runner
 from pipeline.search.examine import Examiner, Refused
-from pipeline.search.space import Values, candidate
+from pipeline.search.space import CANDIDATE, Values, candidate
 from pipeline.search.trials import Trial, Trials, number_of
 from pipeline.settings import Search
 from pipeline.stop import Stop
@@ -126,4 +126,5 @@ class Bench:
             if out_of_resources(error):
                 raise ResourceError(lacking(f"trial {number}", error)) from error
             log.exception("trial %d failed", number)
-            return {"status": "failed", "reason": one_line(error)}
+            reason = one_line(error).removeprefix(f"{CANDIDATE}: ")
+            return {"status": "failed", "reason": reason}

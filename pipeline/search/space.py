@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Any
 
 from pipeline.config import Config
@@ -10,6 +11,8 @@ from pipeline.settings import Search
 
 Values = Mapping[str, Any]  # by setting: `{"build.width": 24}`
 FILE = "int8"  # the variant whose file is to fit
+CANDIDATE = "candidate"
+WARMUP = 0.25  # of a trial's epochs at most, which may be fewer than those of the recipe
 DIGITS = 4  # that count of a number that was drawn
 
 
@@ -41,8 +44,25 @@ def candidate(config: Config, values: Values, epochs: int | None = None) -> Conf
         plain["folds"] = search.folds
     epochs = epochs or search.epochs
     if epochs:
-        plain["train"] = plain.get("train", {}) | {"epochs": epochs}
-    return Config.of(plain, "candidate")
+        said: dict[str, Any] = {
+            "warmup_epochs": config.train.warmup_epochs,
+            **plain.get("train", {}),
+        }
+        if "train.warmup_epochs" not in values:
+            said["warmup_epochs"] = min(said["warmup_epochs"], WARMUP * epochs)
+        plain["train"] = said | {"epochs": epochs}
+    return Config.of(plain, CANDIDATE)
+
+
+def fewest_epochs(config: Config) -> int | None:
+    """Those of the shortest trials of a Hyperband search; None where all trials have the same."""
+    search = config.search
+    if search.algorithm != "hyperband":
+        return None
+    epochs = float(search.epochs or config.train.epochs)
+    while epochs >= search.factor:
+        epochs /= search.factor
+    return ceil(epochs)
 
 
 def check(config: Config) -> None:
@@ -58,9 +78,9 @@ def check(config: Config) -> None:
         )
     for key, value in ends(config.search):
         try:
-            candidate(config, {key: value})
+            candidate(config, {key: value}, fewest_epochs(config))
         except ConfigError as error:
-            said = str(error).removeprefix("candidate: ")
+            said = str(error).removeprefix(f"{CANDIDATE}: ")
             raise ConfigError(f"search.space: {key}={short(value)}: {said}") from error
 
 

@@ -41,6 +41,23 @@ def test_a_search_may_train_for_fewer_epochs_and_over_folds():
     assert space.candidate(folds, {"build.width": 9}).folds == 3
 
 
+def test_warming_up_takes_no_more_than_a_quarter_of_a_short_trial():
+    words = ("search.space={build.width: {int: [8, 24]}}", "search.algorithm=hyperband")
+    searched = config(*words, "search.epochs=9", "train.warmup_epochs=3")
+    assert space.fewest_epochs(searched) == 1
+    found = [space.candidate(searched, {"build.width": 9}, epochs).train for epochs in (1, 9, 60)]
+    assert [(one.epochs, one.warmup_epochs) for one in found] == [(1, 0.25), (9, 2.25), (60, 3)]
+    assert space.fewest_epochs(config(*words)) == 3  # 60, 20, 7
+    asked = config("search.space={train.warmup_epochs: {choice: [0.1, 0.5]}}", "search.epochs=2")
+    assert space.candidate(asked, {"train.warmup_epochs": 0.5}).train.warmup_epochs == 0.5
+
+
+def test_what_no_short_trial_takes_is_refused_before_a_search():
+    words = ("search.algorithm=hyperband", "train.schedule={step: {at: [20]}}")
+    with pytest.raises(ConfigError, match=r"search\.space: build\.width=8: .*schedule"):
+        space.check(config("search.space={build.width: {int: [8, 24]}}", *words))
+
+
 def test_the_space_is_no_part_of_a_run():
     with_space, without = config(SPACE), config()
     assert with_space.recipe() == without.recipe()
