@@ -44,13 +44,10 @@ def candidate(config: Config, values: Values, epochs: int | None = None) -> Conf
         plain["folds"] = search.folds
     epochs = epochs or search.epochs
     if epochs:
-        said: dict[str, Any] = {
-            "warmup_epochs": config.train.warmup_epochs,
-            **plain.get("train", {}),
-        }
+        train = plain.setdefault("train", {})
+        train["epochs"] = epochs
         if "train.warmup_epochs" not in values:
-            said["warmup_epochs"] = min(said["warmup_epochs"], WARMUP * epochs)
-        plain["train"] = said | {"epochs": epochs}
+            train["warmup_epochs"] = min(config.train.warmup_epochs, WARMUP * epochs)
     return Config.of(plain, CANDIDATE)
 
 
