@@ -41,7 +41,6 @@ def show_outcome(outcome: Outcome) -> None:
 
 def show_search(found: "Found") -> None:
     """Print the trials that no other beats, smallest first, and the recipe of the best."""
-    from pipeline.search.space import short
     from pipeline.show.numbers import latency, percent, size
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))
@@ -49,13 +48,12 @@ def show_search(found: "Found") -> None:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("settings", overflow="fold", min_width=20)
     for trial in found.front:
-        values = ", ".join(f"{key}={short(value)}" for key, value in trial.values.items())
         table.add_row(
             f"{trial.trial}{'*' if trial == found.best else ''}",
             percent(trial.score(found.objective)),
             size(trial.bytes or 0),
             latency(trial.latency_us or 0),
-            Text(values),
+            Text(trial.said),
         )
     counts = Counter(trial.status for trial in found.trials)
     told = ", ".join(f"{count} {status}" for status, count in counts.items())

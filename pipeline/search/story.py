@@ -2,7 +2,6 @@
 
 from statistics import fmean
 
-from pipeline.search.space import short
 from pipeline.search.trials import Trial, Trials, best
 from pipeline.settings import Search
 from pipeline.show.numbers import duration
@@ -18,9 +17,7 @@ class Story:
 
     def line(self, found: Trial) -> str:
         """What was tried and what came of it; the best so far, and how long it may still take."""
-        values = ", ".join(f"{key}={short(value)}" for key, value in found.values.items())
-        if found.epochs:
-            values += f", {found.epochs} epochs"
+        values = f"{found.said}, {found.epochs} epochs" if found.epochs else found.said
         begin = f"{MARKS[found.status]} trial {found.trial:<4} "
         if found.status != "trained":
             return f"{begin}{found.status}: {found.reason}  ({values})"

@@ -38,6 +38,11 @@ class Trial(BaseModel):
     seconds: float
     reason: str | None = None
 
+    @property
+    def said(self) -> str:
+        """Its settings in a line."""
+        return ", ".join(f"{key}={short(value)}" for key, value in self.values.items())
+
     def score(self, objective: Objective) -> float:
         """What the search makes high, 0..1; of one that was not trained, less than any."""
         found: float | None = getattr(self, objective)

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipeline.show.names import font_families
 
@@ -99,6 +100,17 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
     return figure.add_axes(
         (left / page_width, bottom / page_height, width / page_width, height / page_height)
     )
+
+
+def share_axis(axes: Axes, ticks: int) -> None:
+    """Shares 0..1 upwards, as percent: light rules in place of a line, nothing said beyond."""
+    axes.yaxis.set_major_locator(MaxNLocator(ticks))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if 0 <= value <= 1 + 1e-9 else "")
+    )
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -25,6 +25,7 @@ from pipeline.show.canvas import (
     drawn,
     page,
     panel,
+    share_axis,
 )
 from pipeline.show.names import class_labels
 
@@ -149,14 +150,8 @@ def _points(
     )
     if limit is not None:
         axes.axvline(limit, color=ORANGE, linewidth=1.0, linestyle=(0, (4, 2)), zorder=2)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if 0 <= value <= 1 + 1e-9 else "")
-    )
+    share_axis(axes, 6)
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
 
 
 @drawn

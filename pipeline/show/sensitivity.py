@@ -6,7 +6,6 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipeline.show import numbers
 from pipeline.show.canvas import (
@@ -21,6 +20,7 @@ from pipeline.show.canvas import (
     drawn,
     page,
     panel,
+    share_axis,
 )
 from pipeline.show.names import class_labels
 from pipeline.show.pruning import Sensitivity
@@ -87,18 +87,12 @@ def _scales(axes: Axes, found: Sensitivity, measure: str) -> None:
     values = [found.accuracy, *(value for layer in found.layers for value in layer.accuracy)]
     slack = max(0.05 * (max(values) - min(values)), 0.004)
     axes.set_ylim(max(min(values) - slack, -0.02), max(values) + slack)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if 0 <= value <= 1 + 1e-9 else "")
-    )
+    share_axis(axes, 6)
     levels = [0.0, *found.levels] if len(found.levels) == 1 else list(found.levels)
     axes.set_xlim(levels[0] - 0.01, levels[-1])
     axes.set_xticks(levels, [f"{100 * level:.3g} %" for level in levels])
     axes.set_xlabel("zeros in the layer's kernel", size=SMALL_SIZE)
     axes.set_ylabel(measure, size=SMALL_SIZE)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
 
 
 def _write(

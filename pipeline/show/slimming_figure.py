@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from pipeline.show import numbers
 from pipeline.show.canvas import (
@@ -21,6 +21,7 @@ from pipeline.show.canvas import (
     drawn,
     page,
     panel,
+    share_axis,
 )
 from pipeline.show.names import class_labels
 from pipeline.show.slimming import SlimmedLayer, Slimming
@@ -86,12 +87,6 @@ def _curve(axes: Axes, found: Slimming) -> None:
     slack = max(0.06 * (max(values) - min(values)), 0.004)
     axes.set_ylim(min(values) - slack, max(values) + slack)
     axes.set_xlim(1.04, min(left) - 0.04)
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if 0 <= value <= 1 + 1e-9 else "")
-    )
+    share_axis(axes, 5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: numbers.percent(value, 0)))
     axes.set_xlabel("multiply-accumulates that are left", size=SMALL_SIZE)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
