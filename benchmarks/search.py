@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ TINY = (
 FASHION, DIGITS = "fashion_mnist", "digits"
 LEAST_BYTES = 60_000
 Facts = dict[str, Any]
+Row = tuple[str, str]
 
 
 def recipe(name: str) -> str:
@@ -208,72 +210,71 @@ def int8(report: Mapping[str, Any] | None) -> Facts:
 
 def page(found: Mapping[str, Facts]) -> str:
     """The table of what was measured."""
-    rows = []
-    if "overhead" in found:
-        f = found["overhead"]
-        rows.append(
-            (
-                f"a search of 6 trials of {f['trial']:.0f} s and more, against a bare loop over "
-                "the same builds and fits",
-                f"{f['ratio']:.3f}x ({_all(f['search'])} s, {_all(f['loop'])} s)",
-            )
-        )
-    if "memory" in found:
-        f = found["memory"]
-        rows.append(
-            (
-                f"memory after {f['trials']} tiny trials in one process, against one",
-                f"+{f['grown']:.0f} MB ({f['first']:.0f}, {f['last']:.0f})",
-            )
-        )
-    for part, what in (
-        ("workers", "trials of a tiny network, which leaves the second core idle"),
-        ("workers_large", "trials of a network that uses both cores by itself"),
-    ):
-        if part in found:
-            f = found[part]
-            rows.append(
-                (
-                    f"{f['trials']['2']} {what}, by two workers against one process",
-                    f"{f['ratio']:.2f}x ({f['two']:.0f} s, {f['one']:.0f} s)",
-                )
-            )
-    if "digits" in found:
-        f = found["digits"]
-        rows.append((f"`configs/digits.yaml`, {f['trials']} trials", f"{f['seconds']:.0f} s"))
-        for name in ("winner", "recipe"):
-            rows.append(
-                (
-                    f"... the {name}'s `int8`, trained in full, on test pictures",
-                    f"{f[name]['accuracy']:.2%}, {f[name]['bytes']:,} bytes",
-                )
-            )
-    if "fashion" in found:
-        f = found["fashion"]
-        rows.append(
-            (
-                f"`configs/fashion_mnist.yaml` below {LEAST_BYTES:,} bytes: {f['trained']} "
-                f"trained, {f['refused']} refused; the largest file that was trained",
-                f"{f['largest']:,} bytes ({f['seconds']:.0f} s)",
-            )
-        )
-        rows.append(
-            (
-                "... the winner's `int8` in the report of the full training, against what the "
-                "search measured",
-                f"{f['ratio']:.4f}x ({f['final']['bytes']:,}, {f['measured']:,} bytes), "
-                f"{f['final']['accuracy']:.2%} on test pictures",
-            )
-        )
+    rows = [row for part, told in ROWS.items() if part in found for row in told(found[part])]
     lines = [f"| {what} | {figure} |" for what, figure in rows]
     head = "`python benchmarks/search.py`, two x86 cores; each part as last measured."
     return "\n".join([head, "", "| what | figure |", "|---|--:|", *lines, ""])
+
+
+def _overhead(f: Facts) -> Iterator[Row]:
+    yield (
+        f"a search of 6 trials of {f['trial']:.0f} s and more, against a bare loop over the same "
+        "builds and fits",
+        f"{f['ratio']:.3f}x ({_all(f['search'])} s, {_all(f['loop'])} s)",
+    )
+
+
+def _memory(f: Facts) -> Iterator[Row]:
+    yield (
+        f"memory after {f['trials']} tiny trials in one process, against one",
+        f"+{f['grown']:.0f} MB ({f['first']:.0f}, {f['last']:.0f})",
+    )
+
+
+def _workers(f: Facts, what: str) -> Iterator[Row]:
+    yield (
+        f"{f['trials']['2']} {what}, by two workers against one process",
+        f"{f['ratio']:.2f}x ({f['two']:.0f} s, {f['one']:.0f} s)",
+    )
+
+
+def _digits(f: Facts) -> Iterator[Row]:
+    yield f"`configs/digits.yaml`, {f['trials']} trials", f"{f['seconds']:.0f} s"
+    for name in ("winner", "recipe"):
+        yield (
+            f"... the {name}'s `int8`, trained in full, on test pictures",
+            f"{f[name]['accuracy']:.2%}, {f[name]['bytes']:,} bytes",
+        )
+
+
+def _fashion(f: Facts) -> Iterator[Row]:
+    yield (
+        f"`configs/fashion_mnist.yaml` below {LEAST_BYTES:,} bytes: {f['trained']} trained, "
+        f"{f['refused']} refused; the largest file that was trained",
+        f"{f['largest']:,} bytes ({f['seconds']:.0f} s)",
+    )
+    yield (
+        "... the winner's `int8` in the report of the full training, against what the search "
+        "measured",
+        f"{f['ratio']:.4f}x ({f['final']['bytes']:,}, {f['measured']:,} bytes), "
+        f"{f['final']['accuracy']:.2%} on test pictures",
+    )
 
 
 def _all(values: Sequence[float]) -> str:
     return " ".join(f"{value:.0f}" for value in values)
 
 
+TINY_NETWORK = "trials of a tiny network, which leaves the second core idle"
+LARGE_NETWORK = "trials of a network that uses both cores by itself"
+ROWS: Mapping[str, Callable[[Facts], Iterator[Row]]] = {
+    "overhead": _overhead,
+    "memory": _memory,
+    "workers": partial(_workers, what=TINY_NETWORK),
+    "workers_large": partial(_workers, what=LARGE_NETWORK),
+    "digits": _digits,
+    "fashion": _fashion,
+}
 PARTS = {
     "overhead": overhead,
     "memory": memory,
