@@ -23,7 +23,8 @@ from keras_tuner.src.protos import get_service_grpc
 
 from pipeline.errors import ConfigError, DataError, ResourceError
 from pipeline.search.bench import Bench
-from pipeline.search.oracles import Kept, values
+from pipeline.search.kept import Kept
+from pipeline.search.oracles import values
 from pipeline.search.roles import ID, IP, PORT
 from pipeline.search.trials import Trial, number_of
 

@@ -1,21 +1,16 @@
-"""KerasTuner's oracles, which say what to try next, kept so that no kill can confuse them.
+"""KerasTuner's oracles, which say what to try next: one an algorithm, and what they draw from."""
 
-As they come, they write several files in place, one after another: a kill in between leaves halves
-of two states, an ended trial is run again, what a grid has tried and where a Bayesian search's
-random numbers stand is forgotten. Here all of it is one file, put in its place at once.
-"""
-
-import json
 import warnings
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
+
+from pipeline.errors import ConfigError
+from pipeline.search.kept import Kept
+from pipeline.search.space import Values, rounded, short
+from pipeline.settings import Search
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -23,105 +18,9 @@ with warnings.catch_warnings():
     from keras_tuner.engine.hyperparameters import HyperParameters
     from keras_tuner.engine.trial import Trial, TrialStatus
 
-from pipeline.errors import ConfigError, IntegrityError
-from pipeline.search.space import Values, rounded, short
-from pipeline.search.trials import Status, Trials, number_of, read, write
-from pipeline.search.trials import Trial as Tried
-from pipeline.settings import Search
-
-COLLISIONS = 1000  # draws of what was tried before, after which there is nothing else to try
 DRAWS, STARTS = 1000, 4  # points at which the Gaussian process is asked, and gone on from
 RESTARTS = 4  # of a fit of the Gaussian process: KerasTuner's 20 take seconds
 EPOCHS = "tuner/epochs"  # what Hyperband calls those of a trial
-Told = Callable[[Tried], None]
-
-
-class Kept(keras_tuner.Oracle):
-    """What all of them have in common; comes in front of an oracle of KerasTuner's."""
-
-    def watch(self, search: Search, file: Path, trials: Trials, told: Told) -> None:
-        """Say how far to look, where the state lies, and where what became of a trial is written.
-
-        A state that is there is gone on from: trials that had begun and not ended come first.
-        `told` is called with each trial that ends.
-        """
-        self.search, self.file, self.written, self.told = search, file, trials, told
-        self.ended: dict[str, Status] = {}
-        self.verbose = 0
-        self._max_collisions = COLLISIONS
-        held = read(file)
-        if held is not None:
-            self._take_up(held)
-
-    def count(self, status: Status) -> int:
-        """How many trials ended so."""
-        return sum(one == status for one in self.ended.values())
-
-    @property
-    def is_over(self) -> bool:
-        """Whether as many were trained as asked for, or as many refused or broken as bearable."""
-        return (
-            self.count("trained") >= self.search.trials
-            or self.count("refused") >= self.search.most_refusals
-            or self.count("failed") >= self.search.trials
-        )
-
-    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
-    def create_trial(self, tuner_id: str) -> Trial:
-        """Give the next trial; IDLE while it hangs on those under way, STOPPED at the end."""
-        if tuner_id in self.ongoing_trials or (self._retry_queue and not self.is_over):
-            return super().create_trial(tuner_id)
-        if self.is_over:
-            self.tuner_ids.discard(tuner_id)
-            return Trial(HyperParameters(), status=TrialStatus.STOPPED)
-        if self.count("trained") + len(self.ongoing_trials) >= self.search.trials:
-            return Trial(HyperParameters(), status=TrialStatus.IDLE)
-        return super().create_trial(tuner_id)
-
-    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
-    def end_trial(self, trial: Trial) -> None:
-        """Take a result; what was refused or broke has none."""
-        found = self.became(trial)
-        self.ended[trial.trial_id] = found.status
-        super().end_trial(trial)
-        self.save()  # some go on changing after theirs
-        self.told(found)
-
-    def became(self, trial: Trial) -> Tried:
-        """What its worker has written of a trial before it said that it was over."""
-        found = self.written.find(number_of(trial.trial_id))
-        if found is None:
-            raise IntegrityError(f"{self.written.folder}: nothing is there of {trial.trial_id}")
-        return found
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Say what to try; where that was tried already, something drawn at random."""
-        with warnings.catch_warnings(), threadpool_limits(1):  # more are no faster here
-            warnings.simplefilter("ignore", ConvergenceWarning)  # of a Gaussian process with little
-            said: dict[str, Any] = super().populate_space(trial_id)
-        if said["status"] != TrialStatus.RUNNING or not self._duplicate(said["values"]):
-            return said
-        drawn = self._random_values()
-        status = TrialStatus.RUNNING if drawn else TrialStatus.STOPPED
-        return {"status": status, "values": drawn}
-
-    def save(self) -> None:
-        """Put the whole state in its file."""
-        trials = [trial.get_state() for trial in self.trials.values()]
-        write(self.file, json.dumps({**self.get_state(), "trials": trials, "ended": self.ended}))
-
-    def _save_trial(self, trial: Trial) -> None:
-        """Nothing: `save`, which is called next, writes all of them."""
-
-    def _take_up(self, held: Mapping[str, Any]) -> None:
-        self.trials = {one["trial_id"]: Trial.from_state(one) for one in held["trials"]}
-        self.set_state(dict(held))
-        self.ended = held["ended"]
-        under_way = [
-            name for name in self.start_order if self.trials[name].status == TrialStatus.RUNNING
-        ]
-        self._retry_queue = under_way[::-1]  # it is taken from the end
-        self.ongoing_trials: dict[str, Trial] = {}
 
 
 class RandomOracle(Kept, keras_tuner.oracles.RandomSearchOracle):
