@@ -1,39 +1,44 @@
 """Time .tflite files against each other on one machine that others use as well."""
 
-import gc
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import psutil
 
-from pipeline.measure.litert import LiteRT
+from pipeline.errors import ConversionError, PipelineError
+from pipeline.measure.amx import Amx
+from pipeline.measure.timing import Outcome, Work
 
-# A block ends after so long even if runs are missing: int16x8 is 100 times slower than int8.
-_BLOCK_SECONDS = 1.0
+_ROOT = Path(__file__).resolve().parents[2]
+_TIMING = "from pipeline.measure.timing import main; main()"
 
 
 @dataclass(frozen=True)
 class Latency:
     """Microseconds of one inference, picture already set: percentiles over all timed `runs`.
 
-    `ratio` is the median over rounds of (median of this file / median of the reference) within the
-    round, so what slows the machine for a while slows both; `ratio_range` spans the rounds' middle
-    half (quartiles). `load` is the machine's 1-minute load average when timing began.
+    `quietest` is the lowest median of a round. `ratio` is the median over rounds of (median of this
+    file / median of the reference) within the round, so what slows the machine for a while slows
+    both; `ratio_range` spans the rounds' middle half (quartiles). `load` is the machine's 1-minute
+    load average when timing began. `amx`: whether that took part.
     """
 
     p50: float
     p90: float
     p99: float
+    quietest: float
     threads: int
     runs: int
     ratio: float
     ratio_range: tuple[float, float]
     load: float
+    amx: Amx
 
 
 def time_files(
@@ -46,7 +51,7 @@ def time_files(
     warmup: int = 10,
     threads: int = 1,
 ) -> dict[str, Latency]:
-    """Time every file on the same pictures uint8 `(N, H, W, C)`, interleaved.
+    """Time every file on the same pictures uint8 `(N, H, W, C)`, in turns, in a process of its own.
 
     Each of the `rounds` visits all files in a new (seeded) order; a visit is `warmup` untimed and
     then `runs` timed single inferences, fewer if they take more than a second.
@@ -58,52 +63,57 @@ def time_files(
     if reference not in files or len(images) == 0:
         raise ValueError(f"need pictures and the reference {reference!r} among {list(files)}")
     load = psutil.getloadavg()[0]
-    models = {name: LiteRT(path, threads) for name, path in files.items()}
-    blocks: dict[str, list[np.ndarray]] = {name: [] for name in files}
-    order = list(files)
-    shuffle = random.Random(0).shuffle
-    with _no_garbage_collection():
-        for _ in range(rounds):
-            shuffle(order)
-            for name in order:
-                _block(models[name], images, warmup)
-                blocks[name].append(_block(models[name], images, runs))
+    found = _apart(Work(files, images[: max(runs, warmup)], rounds, runs, warmup, threads))
     return {
-        name: _summary(blocks[name], blocks[reference], threads=threads, load=load)
+        name: _summary(found.blocks[name], found.blocks[reference], threads, load, found.amx)
         for name in files
     }
 
 
-def _block(model: LiteRT, images: np.ndarray, runs: int) -> np.ndarray:
-    """Nanoseconds of up to `runs` inferences, going round the pictures; at least one."""
-    deadline = perf_counter() + _BLOCK_SECONDS
-    times = []
-    for run in range(runs):
-        times.append(model.invoke_once(images[run % len(images)]))
-        if perf_counter() > deadline:
-            break
-    return np.array(times)
+def _apart(work: Work) -> Outcome:
+    """Time in a process that has never seen TensorFlow, nor AMX."""
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-c", _TIMING],
+        input=pickle.dumps(work),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+    )
+    if done.returncode or not done.stdout:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["nothing was said"]
+        names = ", ".join(work.files)
+        raise ConversionError(
+            f"timing {names}: its process ended with {done.returncode}: {said[-1]}"
+        )
+    found = pickle.loads(done.stdout)
+    if isinstance(found, PipelineError):
+        raise found
+    assert isinstance(found, Outcome)
+    return found
 
 
 def _summary(
-    blocks: Sequence[np.ndarray], reference: Sequence[np.ndarray], *, threads: int, load: float
+    blocks: Sequence[np.ndarray],
+    reference: Sequence[np.ndarray],
+    threads: int,
+    load: float,
+    amx: Amx,
 ) -> Latency:
-    ratios = [
-        float(np.median(own) / np.median(other))
-        for own, other in zip(blocks, reference, strict=True)
-    ]
+    medians = [float(np.median(block)) for block in blocks]
+    ratios = [own / float(np.median(other)) for own, other in zip(medians, reference, strict=True)]
     times = np.concatenate(blocks)
     p50, p90, p99 = (float(value) / 1000 for value in np.percentile(times, (50, 90, 99)))
     low, ratio, high = (float(value) for value in np.quantile(ratios, (0.25, 0.5, 0.75)))
-    return Latency(p50, p90, p99, threads, len(times), ratio, (low, high), load)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    return Latency(
+        p50=p50,
+        p90=p90,
+        p99=p99,
+        quietest=min(medians) / 1000,
+        threads=threads,
+        runs=len(times),
+        ratio=ratio,
+        ratio_range=(low, high),
+        load=load,
+        amx=amx,
+    )

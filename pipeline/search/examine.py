@@ -102,11 +102,8 @@ def latency(path: Path) -> float:
     """Median microseconds of an inference in the quietest of several rounds, one thread."""
     shape = LiteRT(path).image_shape
     pictures = np.random.default_rng(0).integers(0, 256, (4, *shape), np.uint8)
-    rounds = [
-        time_files({FILE: path}, pictures, reference=FILE, rounds=1, runs=RUNS)[FILE].p50
-        for _ in range(ROUNDS)
-    ]
-    return round(min(rounds), 2)
+    timed = time_files({FILE: path}, pictures, reference=FILE, rounds=ROUNDS, runs=RUNS)
+    return round(timed[FILE].quietest, 2)
 
 
 def _untrained(plan: Plan) -> Step:

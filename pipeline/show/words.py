@@ -122,6 +122,14 @@ def comparison(variant: Variant, measure: str = "accuracy") -> str | None:
     return f"{same}it is {sign}, and hardly by luck (McNemar p {told})."
 
 
+AMX = {  # what it was to the timing, as `measure` names it
+    "off": "This processor has AMX, a matrix unit that no phone has and that small networks are "
+    "slower by; it was kept out.",
+    "on": "AMX, a matrix unit that no phone has, could not be kept out: what a narrow network "
+    "saves does not show in these times.",
+}
+
+
 def how_measured(report: Report) -> list[str]:
     """How latency was taken, as far as the rows tell, and what it cannot tell."""
     timed = [row.latency_us for row in report.variants if row.latency_us]
@@ -131,8 +139,10 @@ def how_measured(report: Report) -> list[str]:
         runs = _span([latency.runs for latency in timed])
         lines.append(
             f"Latency is one picture through the file with LiteRT: the median of {runs} timed "
-            f"runs on {threads} thread{'' if threads == '1' else 's'}."
+            f"runs on {threads} thread{'' if threads == '1' else 's'}, all files in turns, in a "
+            "process of its own."
         )
+        lines += [AMX[amx] for amx in [report.machine.get("amx")] if amx in AMX]
     lines.append(
         "It was taken on the computer below. x86 figures are not a phone's: trust the ratios "
         "more than the microseconds, and measure on the phone before promising any."

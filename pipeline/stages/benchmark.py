@@ -60,7 +60,7 @@ def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
             describe(name, path) | compared[name] | timing(timed[name])
             for name, path in files.items()
         ]
-        found = {"variants": rows, "machine": machine()}
+        found = {"variants": rows, "machine": machine() | {"amx": timed[REFERENCE].amx}}
     else:
         found = {"variants": [{"name": name} | row for name, row in compared.items()]}
     (out / "benchmark.json").write_text(json.dumps(found, indent=1, allow_nan=False))

@@ -1,11 +1,13 @@
 import gc
+import signal
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from pipeline.measure import latency
+from pipeline.errors import ConversionError, IntegrityError
+from pipeline.measure import amx, latency, timing
 from pipeline.measure.latency import time_files
 
 PICTURES = np.zeros((3, 8, 8, 1), np.uint8)
@@ -31,7 +33,8 @@ class Clockwork:
 
 @pytest.fixture
 def clockwork(monkeypatch):
-    monkeypatch.setattr(latency, "LiteRT", Clockwork)
+    monkeypatch.setattr(timing, "LiteRT", Clockwork)
+    monkeypatch.setattr(latency, "_apart", lambda work: timing.Outcome(timing.blocks(work), "none"))
     monkeypatch.setattr(Clockwork, "visits", [])
     monkeypatch.setattr(Clockwork, "collecting", [])
     return Clockwork
@@ -52,6 +55,7 @@ def test_percentiles_are_microseconds_over_all_timed_runs(clockwork):
     found = timed(["4.0", "1.0"], threads=2)["1.0"]
     assert (found.p50, found.p90, found.p99) == (1.5, 2.0, 2.0)  # half of the rounds at 1, half 2
     assert (found.runs, found.threads) == (60, 2)
+    assert found.quietest == 1.0
 
 
 def test_files_take_turns_in_changing_order(clockwork):
@@ -69,7 +73,7 @@ def test_nothing_is_collected_while_the_clock_runs(clockwork):
 
 
 def test_slow_files_are_timed_less_often(clockwork, monkeypatch):
-    monkeypatch.setattr(latency, "_BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr(timing, "_BLOCK_SECONDS", 0.0)
     assert timed(["1.0"])["1.0"].runs == 6
 
 
@@ -88,5 +92,35 @@ def test_real_files_are_timed(tflite_nets, digit_images):
     for row in found.values():
         assert 0 < row.p50 <= row.p90 <= row.p99
         assert row.ratio_range[0] <= row.ratio <= row.ratio_range[1]
+        assert row.quietest <= row.p50
         assert (row.runs, row.threads) == (30, 1)
         assert row.load >= 0
+        assert row.amx == ("off" if amx.has_amx() else "none")
+
+
+def test_where_files_are_timed_tensorflow_is_not(tflite_nets, digit_images, monkeypatch):
+    spied = "; assert not {'tensorflow', 'keras'} & {*__import__('sys').modules}"
+    monkeypatch.setattr(latency, "_TIMING", latency._TIMING + spied)
+    assert time_files({"float32": tflite_nets["float32"]}, digit_images[:1], rounds=1)
+
+
+def test_what_is_wrong_with_a_file_is_said_as_ever(tflite_nets, digit_images, tmp_path):
+    with pytest.raises(IntegrityError, match=r"gone\.tflite: no such file"):
+        time_files({"float32": tmp_path / "gone.tflite"}, digit_images[:1])
+    with pytest.raises(ConversionError, match="wants pictures uint8"):
+        time_files({"float32": tflite_nets["float32"]}, PICTURES[:, :4])
+
+
+def test_a_file_that_kills_the_process_does_not_kill_ours(monkeypatch):
+    dies = "import os, sys; print('out of luck', file=sys.stderr, flush=True); os.abort()"
+    monkeypatch.setattr(latency, "_TIMING", dies)
+    with pytest.raises(
+        ConversionError, match=rf"wild: .* with -{int(signal.SIGABRT)}: out of luck"
+    ):
+        time_files({"wild": Path("1.0")}, PICTURES, reference="wild")
+
+
+def test_files_are_found_from_wherever_we_are(tflite_nets, digit_images, monkeypatch):
+    path = tflite_nets["float32"]
+    monkeypatch.chdir(path.parent)
+    assert time_files({"float32": Path(path.name)}, digit_images[:1], rounds=1)

@@ -44,8 +44,19 @@ def test_one_run_is_called_one_run(report, facts):
 
 def test_latency_comes_with_its_protocol_and_its_limits(report):
     text = " ".join(words.how_measured(report))
-    assert "200 timed runs on 1 thread." in text
+    assert "200 timed runs on 1 thread, all files in turns" in text
     assert "x86 figures are not a phone's" in text
+    assert "AMX" not in text
+
+
+@pytest.mark.parametrize(
+    ("amx", "said"), [("off", "was kept out"), ("on", "could not be kept out"), ("none", None)]
+)
+def test_a_matrix_unit_that_no_phone_has_is_told_of(facts, amx, said):
+    facts["machine"]["amx"] = amx
+    told = [line for line in words.how_measured(Report.model_validate(facts)) if "AMX" in line]
+    assert len(told) == (said is not None)
+    assert all(said in line for line in told)
 
 
 def test_bytes_among_the_facts_read_as_sizes():
