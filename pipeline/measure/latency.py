@@ -4,7 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,10 @@ class Latency:
 
     `quietest` is the lowest median of a round. `ratio` is the median over rounds of (median of this
     file / median of the reference) within the round, so what slows the machine for a while slows
-    both; `ratio_range` spans the rounds' middle half (quartiles). `load` is the machine's 1-minute
-    load average when timing began. `amx`: whether that took part.
+    both; `ratio_range` spans the rounds' middle half (quartiles). `cold_start` is the median from
+    opening the file to its first answer, None where the system cannot tell. `load` is the machine's
+    1-minute load average when timing began, `cores` the numbers of those the threads were kept on.
+    `amx`: whether that took part.
     """
 
     p50: float
@@ -37,7 +39,9 @@ class Latency:
     runs: int
     ratio: float
     ratio_range: tuple[float, float]
+    cold_start: float | None
     load: float
+    cores: tuple[int, ...]
     amx: Amx
 
 
@@ -63,11 +67,9 @@ def time_files(
     if reference not in files or len(images) == 0:
         raise ValueError(f"need pictures and the reference {reference!r} among {list(files)}")
     load = psutil.getloadavg()[0]
-    found = _apart(Work(files, images[: max(runs, warmup)], rounds, runs, warmup, threads))
-    return {
-        name: _summary(found.blocks[name], found.blocks[reference], threads, load, found.amx)
-        for name in files
-    }
+    work = Work(files, images[: max(runs, warmup)], rounds, runs, warmup, threads)
+    found = _apart(work)
+    return {name: _summary(name, reference, work, found, load) for name in files}
 
 
 def _apart(work: Work) -> Outcome:
@@ -93,27 +95,25 @@ def _apart(work: Work) -> Outcome:
     return found
 
 
-def _summary(
-    blocks: Sequence[np.ndarray],
-    reference: Sequence[np.ndarray],
-    threads: int,
-    load: float,
-    amx: Amx,
-) -> Latency:
-    medians = [float(np.median(block)) for block in blocks]
-    ratios = [own / float(np.median(other)) for own, other in zip(medians, reference, strict=True)]
-    times = np.concatenate(blocks)
+def _summary(name: str, reference: str, work: Work, found: Outcome, load: float) -> Latency:
+    medians, others = (
+        [float(np.median(b)) for b in found.blocks[one]] for one in (name, reference)
+    )
+    times, starts = np.concatenate(found.blocks[name]), found.starts[name]
     p50, p90, p99 = (float(value) / 1000 for value in np.percentile(times, (50, 90, 99)))
+    ratios = [own / other for own, other in zip(medians, others, strict=True)]
     low, ratio, high = (float(value) for value in np.quantile(ratios, (0.25, 0.5, 0.75)))
     return Latency(
         p50=p50,
         p90=p90,
         p99=p99,
         quietest=min(medians) / 1000,
-        threads=threads,
+        threads=work.threads,
         runs=len(times),
         ratio=ratio,
         ratio_range=(low, high),
+        cold_start=float(np.median(starts)) / 1000 if starts else None,
         load=load,
-        amx=amx,
+        cores=found.cores,
+        amx=found.amx,
     )

@@ -26,7 +26,7 @@ def machine() -> dict[str, str | int | float]:
     """
     return {
         "cpu": _cpu(),
-        "cores": _usable_cores(),
+        "cores": usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "os": platform.platform(),
         "python": platform.python_version(),
@@ -53,7 +53,7 @@ def _cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores the scheduler lets this process have; all of them where it cannot be asked (macOS)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -43,6 +43,9 @@ class Benchmark(Section):
     """
 
     threads: Count = Field(1, description="threads of LiteRT; fixed when a file is loaded")
+    most_threads: Count | None = Field(
+        None, description="as many as this are tried too, one by one; default: all cores, up to 4"
+    )
     warmup: Whole = Field(50, description="runs before any is timed")
     rounds: Count = Field(20, description="times all variants take turns")
     runs: Count = Field(50, description="timed runs of one variant in a round")

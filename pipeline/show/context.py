@@ -20,10 +20,12 @@ from pipeline.show.names import visible
 from pipeline.show.rows import (
     ANSWER,
     DETAILS,
+    PAIRS,
     beside,
     classes_by_weakness,
     in_full,
     measured,
+    over_threads,
     table,
 )
 from pipeline.show.schema import Report
@@ -38,6 +40,8 @@ def context(report: Report) -> dict[str, Any]:
         "answer": measured(ANSWER, rows, report),
         "details": measured(DETAILS, rows, report),
         "beside": beside,
+        "how_sure": PAIRS,
+        "threads": over_threads(report),
         "in_full": in_full,
         "runs": runs,
         "together": ensembles,

@@ -10,6 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Interval = Annotated[tuple[Share, Share], AfterValidator(checks.low_before_high)]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
+Range = Annotated[tuple[Amount, Amount], AfterValidator(checks.low_before_high)]
 Facts = Annotated[dict[str, JsonValue], AfterValidator(checks.finite)]
 
 

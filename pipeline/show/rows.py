@@ -10,6 +10,7 @@ from pipeline.show.variant import Latency, Ops, Variant
 
 Row = dict[str, Any]
 
+PAIRS = {"accuracy": "accuracy_ci95", "latency_ratio": "latency_ratio_range"}  # how sure each is
 _NESTED: Mapping[str, tuple[str, ...]] = {
     "latency_us": tuple(Latency.model_fields),
     "ops": tuple(Ops.model_fields),
@@ -20,14 +21,14 @@ _NESTED: Mapping[str, tuple[str, ...]] = {
 def flat(variant: Variant) -> Row:
     """One variant with every nested key drawn up, as `latency_us_p50`; always the same keys.
 
-    The interval becomes `accuracy_ci95_lo` and `accuracy_ci95_hi`.
+    A pair becomes two, as `accuracy_ci95_lo` and `accuracy_ci95_hi`.
     """
     row: Row = {}
     for key in Variant.model_fields:
-        if key in {"kernels", "controls"}:  # tables of their own
+        if key in {"kernels", "controls", "latency_by_threads"}:  # tables of their own
             continue
         value = getattr(variant, key)
-        if key == "accuracy_ci95":
+        if key in PAIRS.values():
             row[f"{key}_lo"], row[f"{key}_hi"] = value or (None, None)
         elif key in _NESTED:
             row.update({f"{key}_{part}": getattr(value, part, None) for part in _NESTED[key]})
@@ -67,18 +68,35 @@ def bytes_ratio(report: Report, variant: Variant) -> float | None:
 def table(report: Report) -> list[Row]:
     """What page, Markdown and terminal show: `flat`, `over_runs`, `bytes_ratio`,
 
-    the pair `accuracy_ci95`, and whether the row is `recommended`.
+    the `PAIRS`, and whether the row is `recommended`.
     """
     return [
         {
             **flat(variant),
             **over_runs(variant),
             "bytes_ratio": bytes_ratio(report, variant),
-            "accuracy_ci95": variant.accuracy_ci95,
+            **{pair: getattr(variant, pair) for pair in PAIRS.values()},
             "recommended": variant.name == report.recommended,
         }
         for variant in report.variants
     ]
+
+
+class OverThreads(NamedTuple):
+    """Median microseconds of each variant that was timed, by numbers of threads."""
+
+    numbers: tuple[int, ...]
+    lines: Mapping[str, Mapping[int, float]]
+
+
+def over_threads(report: Report) -> OverThreads:
+    """How each file fares with more threads; nothing where one number was tried."""
+    lines = {
+        variant.name: {one.threads: one.p50 for one in variant.latency_by_threads}
+        for variant in report.variants
+        if variant.latency_by_threads
+    }
+    return OverThreads(tuple(sorted({count for line in lines.values() for count in line})), lines)
 
 
 class Column(NamedTuple):
@@ -98,7 +116,9 @@ ANSWER = (
     Column("seeds_drop_pp_mean", "mean drop", numbers.points, "each run against its own float32"),
     Column("latency_us_p50", "latency", numbers.latency, "median time of one picture"),
     Column("bytes_ratio", "size ratio", numbers.ratio, "size against float32"),
-    Column("latency_ratio", "time ratio", numbers.ratio, "latency against float32"),
+    Column(
+        "latency_ratio", "time ratio", numbers.ratio, "latency against float32, and how it varied"
+    ),
 )
 
 DETAILS = (
@@ -108,6 +128,7 @@ DETAILS = (
     Column("mcnemar_p", "McNemar p", numbers.chance, "chance of such a difference by luck alone"),
     Column("latency_us_p90", "p90", numbers.latency, "nine runs of ten were faster"),
     Column("latency_us_p99", "p99", numbers.latency, "99 runs of 100 were faster"),
+    Column("latency_us_cold_start", "cold start", numbers.latency, "from file to first answer"),
     Column("arena_bytes", "arena", numbers.size, "working memory planned from the file"),
     Column("params", "params", numbers.amount, "weights in the file"),
     Column("nonzero_params", "nonzero", numbers.amount, "weights that are not zero"),
@@ -148,6 +169,9 @@ def beside(column: Column, row: Row) -> str:
     """What stands in smaller type beside a number, the pair that says how sure it is."""
     if column.key == "accuracy" and row["accuracy_ci95"]:
         return numbers.interval(row["accuracy_ci95"])
+    if column.key == "latency_ratio" and row["latency_ratio_range"]:
+        low, high = row["latency_ratio_range"]
+        return f"{low:.2f}–{high:.2f}"
     if column.key == "seeds_mean" and row["seeds_n"]:
         n, sd = row["seeds_n"], row["seeds_sd"]
         return f"(n={n})" if sd is None else f"{numbers.give_or_take(100 * sd)} (n={n})"
@@ -160,4 +184,6 @@ def in_full(column: Column, row: Row) -> str:
     """A cell in one piece, for where there is no smaller type: `98.10 % ± 0.31 (n=3)`."""
     if column.key == "accuracy":
         return numbers.with_interval(row["accuracy"], row["accuracy_ci95"])
+    if column.key == "latency_ratio" and row["latency_ratio_range"]:
+        return f"{column.show(row[column.key])} [{beside(column, row)}]"
     return f"{column.show(row[column.key])} {beside(column, row)}".rstrip()

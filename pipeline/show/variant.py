@@ -6,18 +6,30 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from pipeline.show.controls import Control
 from pipeline.show.kernels import Kernel
-from pipeline.show.records import Amount, Count, Interval, Record, Share
+from pipeline.show.records import Amount, Count, Interval, Range, Record, Share
 from pipeline.show.replicas import Seeds
 
 
 class Latency(Record):
-    """Time of one `invoke` in microseconds over `runs` timed runs."""
+    """Time of one `invoke` in microseconds over `runs` timed runs.
+
+    `cold_start` is from opening the file to its first answer, in a process that has computed
+    nothing yet.
+    """
 
     p50: Amount
     p90: Amount
     p99: Amount
     threads: Annotated[int, Field(ge=1)]
     runs: Annotated[int, Field(ge=1)]
+    cold_start: Amount | None = None
+
+
+class Threads(Record):
+    """The median time of one `invoke` in microseconds with so many threads."""
+
+    threads: Annotated[int, Field(ge=1)]
+    p50: Amount
 
 
 class Ops(Record):
@@ -31,7 +43,8 @@ class Ops(Record):
 class Variant(Record):
     """One way of shrinking the model; a row that is not `ok` says why in `reason`.
 
-    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`. `kernels` are
+    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`;
+    `latency_ratio_range` is the middle half of that ratio over the rounds of timing. `kernels` are
     listed where the model had zeros or clusters to keep, `controls` where such were trained.
     """
 
@@ -53,6 +66,8 @@ class Variant(Record):
     mcnemar_p: Share | None = None
     latency_us: Latency | None = None
     latency_ratio: Amount | None = None
+    latency_ratio_range: Range | None = None
+    latency_by_threads: tuple[Threads, ...] = ()
     arena_bytes: Count | None = None
     ops: Ops | None = None
     seeds: Seeds | None = None
@@ -74,7 +89,7 @@ class Variant(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         row: dict[str, Any] = serialize(self)
-        for key in ("seeds", "kernels", "controls"):
+        for key in ("seeds", "latency_by_threads", "kernels", "controls"):
             if not getattr(self, key):
                 row.pop(key, None)
         return row

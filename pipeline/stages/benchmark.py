@@ -4,6 +4,7 @@ Of a replica of a run the files are not deployed: they are read where they were 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from pipeline.measure.controls import controls
 from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.latency import Latency, time_files
 from pipeline.measure.litert import LiteRT
-from pipeline.measure.machine import machine
+from pipeline.measure.machine import machine, usable_cores
 from pipeline.progress import bar
 from pipeline.settings import REFERENCE, Benchmark, Inputs, Metrics
+
+CORES = 4  # threads that are tried where nothing is said: as many fast cores as a phone has
+FEW_ROUNDS = 5  # of numbers of threads that are tried beside the one asked for
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,16 @@ def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
         named = zip(others, against, strict=True)
         compared[name]["controls"] = [{"name": one} | found for one, found in named]
     if settings.rounds:
-        timed = time_files(
-            files,
-            np.asarray(test[0][: settings.runs]),
-            reference=REFERENCE,
-            rounds=settings.rounds,
-            runs=settings.runs,
-            warmup=settings.warmup,
-            threads=settings.threads,
-        )
+        here = machine()
+        timed = over_threads(settings, files, np.asarray(test[0][: settings.runs]))
         rows = [
-            describe(name, path) | compared[name] | timing(timed[name])
+            describe(name, path) | compared[name] | timing(timed, name, settings.threads)
             for name, path in files.items()
         ]
-        found = {"variants": rows, "machine": machine() | {"amx": timed[REFERENCE].amx}}
+        found = {
+            "variants": rows,
+            "machine": here | {"amx": timed[settings.threads][REFERENCE].amx},
+        }
     else:
         found = {"variants": [{"name": name} | row for name, row in compared.items()]}
     (out / "benchmark.json").write_text(json.dumps(found, indent=1, allow_nan=False))
@@ -128,8 +128,33 @@ def against_control(own: Answers, control: Answers, test: Labels) -> dict[str, A
     }
 
 
-def timing(measured: Latency) -> dict[str, Any]:
+def over_threads(
+    settings: Benchmark, files: Mapping[str, Path], images: np.ndarray
+) -> dict[int, dict[str, Latency]]:
+    """Time the files, by numbers of threads; those beside what is asked for in fewer rounds."""
+    most = settings.most_threads or min(usable_cores(), CORES)
+    wanted = sorted({*range(1, most + 1), settings.threads})
+    found = {}
+    with bar() as shown:
+        task = shown.add_task("timing", total=len(wanted), note="")
+        for threads in wanted:
+            shown.update(task, note=f"{threads} thread{'s' if threads > 1 else ''}")
+            found[threads] = time_files(
+                files,
+                images,
+                reference=REFERENCE,
+                rounds=settings.rounds if threads == settings.threads else FEW_ROUNDS,
+                runs=settings.runs,
+                warmup=settings.warmup,
+                threads=threads,
+            )
+            shown.advance(task)
+    return found
+
+
+def timing(timed: Mapping[int, Mapping[str, Latency]], name: str, threads: int) -> dict[str, Any]:
     """Latency in microseconds, and as a share of the reference's in the same rounds."""
+    measured = timed[threads][name]
     return {
         "latency_us": {
             "p50": measured.p50,
@@ -137,6 +162,11 @@ def timing(measured: Latency) -> dict[str, Any]:
             "p99": measured.p99,
             "threads": measured.threads,
             "runs": measured.runs,
+            "cold_start": measured.cold_start,
         },
         "latency_ratio": measured.ratio,
+        "latency_ratio_range": measured.ratio_range,
+        "latency_by_threads": [
+            {"threads": count, "p50": found[name].p50} for count, found in timed.items()
+        ],
     }

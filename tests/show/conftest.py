@@ -66,8 +66,14 @@ def variant(name: str, size: int, accuracy: float, latency: float, **more: Any) 
             "p99": latency * 1.3,
             "threads": 1,
             "runs": 200,
+            "cold_start": latency * 70,
         },
         "latency_ratio": latency / 30.123,
+        "latency_ratio_range": [latency / 30.123 * 0.97, latency / 30.123 * 1.04],
+        "latency_by_threads": [
+            {"threads": 1, "p50": latency},
+            {"threads": 2, "p50": latency * 0.6},
+        ],
         "ops": {"int8": 9, "float32": 1, "other": 0},
         **more,
     }

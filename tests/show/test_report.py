@@ -130,6 +130,32 @@ def test_markdown_reads_as_the_page_does(rendered, report):
         assert table[variant.name]["accuracy"] == wanted
 
 
+def test_a_ratio_comes_with_how_it_varied(rendered, report):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    low, high = report.variants[1].latency_ratio_range
+    ends = [facts for facts in page.with_tag("small") if "data-low" in facts]
+    pairs = [
+        (float(facts["data-low"]), float(facts["data-high"]))
+        for facts in ends
+        if facts["data-key"] == "latency_ratio_range"
+    ]
+    assert (low, high) in pairs
+    assert f"{low:.2f}–{high:.2f}" in page.texts
+    cell = markdown_rows((rendered / "report.md").read_text(encoding="utf-8"))["int8"]["time ratio"]
+    assert cell == f"{report.variants[1].latency_ratio:.2f}× [{low:.2f}–{high:.2f}]"
+
+
+def test_latency_by_threads_has_a_table(rendered, report):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    one, two = report.variants[1].latency_by_threads
+    row = page.rows["int8"]
+    assert row["latency_by_threads_1"] == (str(one.p50), numbers.latency(one.p50))
+    assert row["latency_by_threads_2"] == (str(two.p50), numbers.latency(two.p50))
+    text = (rendered / "report.md").read_text(encoding="utf-8")
+    assert f"| int8 | {numbers.latency(one.p50)} | {numbers.latency(two.p50)} |" in text
+    assert "| threads | 1 | 2 |\n|---|--:|--:|\n" in text
+
+
 def test_a_failed_variant_keeps_its_row_and_its_reason(rendered):
     page = (rendered / "report.html").read_text(encoding="utf-8")
     assert 'data-variant="qat" data-status="failed"' in page

@@ -64,7 +64,9 @@ def test_every_file_has_a_row_measured_on_the_whole_test_split_and_so_in_a_repli
     for variant in ("float32", "int8"):
         content = (chain[variant] / "model.tflite").read_bytes()
         (folder / "tflite" / f"{variant}.tflite").write_bytes(content)
-    quick = settings("benchmark", benchmark={"rounds": 2, "runs": 3, "warmup": 1})
+    quick = settings(
+        "benchmark", benchmark={"rounds": 2, "runs": 3, "warmup": 1, "most_threads": 2}
+    )
     said = do(benchmark, quick, {"ingest": chain["ingest"], "export": folder}, tmp_path / "out")
     found = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert said == {"files": 2, "pictures": metrics["ingest"]["test"]}
@@ -76,11 +78,18 @@ def test_every_file_has_a_row_measured_on_the_whole_test_split_and_so_in_a_repli
     for row in rows.values():
         assert row["latency_us"]["runs"] == 6
         assert 0 < row["latency_us"]["p50"] <= row["latency_us"]["p99"]
+        assert row["latency_us"]["cold_start"] > row["latency_us"]["p50"]
+        low, high = row["latency_ratio_range"]
+        assert low <= row["latency_ratio"] <= high
+        one, two = row["latency_by_threads"]
+        assert (one["threads"], two["threads"]) == (1, 2)
+        assert one["p50"] == row["latency_us"]["p50"] != two["p50"]
         assert (row["accuracy"] * said["pictures"]) == pytest.approx(
             round(row["accuracy"] * said["pictures"])
         )
     assert abs(rows["int8"]["accuracy"] - rows["float32"]["accuracy"]) < 0.05
-    assert found["machine"]
+    assert found["machine"]["cpu"]
+    assert found["machine"]["amx"] in {"none", "off"}
     again = settings("benchmark#2", repeat=2)
     roles = {variant: chain[variant] for variant in ("float32", "int8")}
     assert do(benchmark, again, {"ingest": chain["ingest"]} | roles, tmp_path / "again") == said

@@ -159,7 +159,7 @@ def clock(monkeypatch):
         looks.append(macs)
         ratios = {name: 0.5 + 0.5 * own / macs[reference] for name, own in macs.items()}
         return {
-            name: Latency(9.0, 9.0, 9.0, 9.0, 1, 9, ratio, (ratio, ratio), 0.0, "none")
+            name: Latency(*[9.0] * 4, 1, 9, ratio, (ratio, ratio), None, 0.0, (), "none")
             for name, ratio in ratios.items()
         }
 
