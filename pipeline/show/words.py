@@ -204,7 +204,10 @@ def named(name: str, value: JsonValue) -> tuple[str, str]:
     """A fact as label and text: `memory_bytes` reads `memory` and `8.32 GB`."""
     if name.endswith("_bytes") and isinstance(value, int):
         return name.removesuffix("_bytes").replace("_", " "), numbers.size(value)
-    return name.replace("_", " "), fact(value)
+    label = name.replace("_", " ")
+    if value is None:
+        return label, numbers.MISSING
+    return label, f"{value:.4g}" if isinstance(value, float) else fact(value)
 
 
 def again(report: Report) -> tuple[str, str]:

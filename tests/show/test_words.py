@@ -62,6 +62,8 @@ def test_a_matrix_unit_that_no_phone_has_is_told_of(facts, amx, said):
 def test_bytes_among_the_facts_read_as_sizes():
     assert words.named("memory_bytes", 8_000_000_000) == ("memory", "8.00 GB")
     assert words.named("cpu_cores", 2) == ("cpu cores", "2")
+    assert words.named("load", 4.306640625) == ("load", "4.307")
+    assert words.named("most_threads", None) == ("most threads", "–")
 
 
 def test_the_command_survives_odd_names(make):
