@@ -76,7 +76,7 @@ def _apart(work: Work) -> Outcome:
     """Time in a process that has never seen TensorFlow, nor AMX."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-c", _TIMING],
+        [sys.executable, "-P", "-c", _TIMING],  # no file of the working folder is imported
         input=pickle.dumps(work),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
