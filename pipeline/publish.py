@@ -37,6 +37,8 @@ def require_ours(root: Path, name: str) -> None:
     """Refuse to publish over something that no run has made: `--artifacts .` and `name: photos`."""
     target = root / name
     ours = target / STAMP, target / SEARCH / SPACE
+    if (target / SEARCH).is_dir() and not any(path.is_file() for path in target.rglob("[!.]*")):
+        return  # of a search that was cut short before it had begun
     if target.exists() and not any(path.is_file() for path in ours):
         raise ConfigError(
             f"{target}: is there already and is no run's result; give another name=, or --artifacts"

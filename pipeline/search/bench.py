@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pipeline.config import Config
 from pipeline.errors import DataError, ResourceError
@@ -61,6 +61,17 @@ class Bench:
         with FileLock(locks / key):
             yield
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no process is at a step, here or on a machine that shares the store."""
+        for path in (self.store.root / LOCKS).glob("*"):
+            try:
+                with FileLock(path, timeout=0):
+                    continue
+            except Timeout:
+                return False
+        return True
+
     def work(self, oracle: Any, name: str) -> None:
         """Try what an oracle says until it says no more; `name` is that of this process.
 
@@ -90,7 +101,8 @@ class Bench:
         """Try a candidate and write down what became of it; what is written already stands.
 
         Raises:
-            ResourceError, DataError: what no other candidate would go without.
+            ResourceError, DataError: what no other candidate would go without, as room on the
+                disk; memory, of which others may need less, is no such thing.
         """
         held = self.trials.find(number)
         if held is not None and (held.values, held.epochs) == (values, epochs):
@@ -123,7 +135,7 @@ class Bench:
             raise
         except Exception as error:
             self.stop.heed()
-            if out_of_resources(error):
+            if isinstance(error, OSError) and out_of_resources(error):
                 raise ResourceError(lacking(f"trial {number}", error)) from error
             log.exception("trial %d failed", number)
             reason = one_line(error).removeprefix(f"{CANDIDATE}: ")

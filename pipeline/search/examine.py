@@ -85,14 +85,14 @@ class Examiner:
 
 def exceeded(search: Search, facts: Facts) -> str | None:
     """Say in a line which limit a file is over, and by what; None if it is within all."""
-    limits: dict[str, float | None] = {
-        "bytes": search.max_bytes,
-        "macs": search.max_macs,
-        "latency_us": search.max_latency_us,
+    limits: dict[str, tuple[float | None, str]] = {
+        "bytes": (search.max_bytes, ",.0f"),
+        "macs": (search.max_macs, ",.0f"),
+        "latency_us": (search.max_latency_us, ",.4g"),
     }
     over = [
-        f"{facts[name]:,.0f} {name} of {limit:,.0f}"
-        for name, limit in limits.items()
+        f"{facts[name]:{form}} {name} of {limit:{form}}"
+        for name, (limit, form) in limits.items()
         if limit is not None and facts[name] > limit
     ]
     return ", ".join(over) or None

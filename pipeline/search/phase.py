@@ -1,7 +1,6 @@
 """The phase before the graph: look through a space for the most accurate network that fits."""
 
 import json
-import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pipeline.errors import ConfigError, ConversionError, TrainingError
 from pipeline.guard import locked, logged, terminable
 from pipeline.progress import native_noise_to, say
 from pipeline.search import roles, space
-from pipeline.search.bench import LOCKS, Bench
+from pipeline.search.bench import Bench
 from pipeline.search.pictures import draw
 from pipeline.search.story import Story
 from pipeline.search.trials import (
@@ -91,9 +90,9 @@ def search(
 
             company.help_out(bench)
             return None
-        store.sweep()
+        if bench.is_idle:  # workers on other machines outlive a chief that was killed
+            store.sweep()
         publish.repair(root)
-        shutil.rmtree(store.root / LOCKS, ignore_errors=True)
         _conduct(bench)
         return _result(bench)
 
@@ -146,6 +145,8 @@ def _result(bench: Bench) -> Found:
     """The best, or an error that says why there is none."""
     trials, objective = bench.trials.all(), bench.config.search.objective
     winner = best(trials, objective)
+    if trials:
+        _publish(bench)  # a kill may have come in between, and files may have gone
     if winner is not None:
         draw(bench.search, trials, bench.folder)
         return Found(bench.folder, objective, winner, front(trials, objective), trials)
@@ -189,9 +190,10 @@ def _claim(folder: Path, config: Config) -> None:
         return
     differ = [key for key in sorted({*wanted, *held}) if wanted.get(key) != held.get(key)]
     if differ:
+        is_beside_a_run = (folder.parent / publish.STAMP).is_file()
         raise ConfigError(
             f"{folder}: a search with another {', '.join(differ)} lies there; give another name=, "
-            "or remove that folder"
+            f"or remove {folder if is_beside_a_run else folder.parent}"
         )
 
 

@@ -6,6 +6,8 @@ from pipeline.errors import ConfigError
 
 ID, IP, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
 
+LAST_PORT = 65535
+
 
 def worker() -> str | None:
     """The name this process works under for a chief that is elsewhere; None of any other.
@@ -18,8 +20,8 @@ def worker() -> str | None:
     for name in (PORT, ID):
         if name not in os.environ:
             raise ConfigError(f"{IP} is set and {name} is not: a search of many needs all three")
-    if not os.environ[PORT].isdecimal():
-        raise ConfigError(f"{PORT}: a number, not {os.environ[PORT]!r}")
+    if not os.environ[PORT].isdecimal() or not 0 < int(os.environ[PORT]) <= LAST_PORT:
+        raise ConfigError(f"{PORT}: a number, 1 to {LAST_PORT}, not {os.environ[PORT]!r}")
     return None if is_chief() else os.environ[ID]
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.errors import IntegrityError
 from pipeline.search.space import short
 from pipeline.settings.searching import Objective
 
 Status = Literal["trained", "refused", "failed"]
+DAMAGED = "give the search another name=, or remove its folder"
 COLUMNS = ("trial", "status", "bytes", "latency_us", "macs", "val_accuracy", "seconds")
 
 
@@ -66,20 +68,23 @@ class Trials:
 
     def find(self, number: int) -> Trial | None:
         """A trial by its number; None where it has not ended."""
-        try:
-            return Trial.model_validate_json(self._file(number).read_bytes())
-        except FileNotFoundError:
-            return None
+        path = self._file(number)
+        return _trial(path) if path.is_file() else None
 
     def all(self) -> list[Trial]:
         """Every trial that has ended, by number."""
-        found = [
-            Trial.model_validate_json(path.read_bytes()) for path in self.folder.glob("[0-9]*.json")
-        ]
+        found = [_trial(path) for path in self.folder.glob("[0-9]*.json")]
         return sorted(found, key=lambda trial: trial.trial)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:04}.json"
+
+
+def _trial(path: Path) -> Trial:
+    try:
+        return Trial.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise IntegrityError(f"{path}: is no trial any more; {DAMAGED}") from error
 
 
 def best(trials: Iterable[Trial], objective: Objective) -> Trial | None:
@@ -146,8 +151,17 @@ def write(path: Path, text: str) -> None:
 
 
 def read(path: Path) -> Any:
-    """What JSON a file holds; None where there is no file."""
+    """What JSON object a file holds; None where there is no file.
+
+    Raises:
+        IntegrityError: it holds none.
+    """
     try:
-        return json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise IntegrityError(f"{path}: is no JSON any more; {DAMAGED}") from error
+    if not isinstance(found, dict):
+        raise IntegrityError(f"{path}: holds another thing than it was given; {DAMAGED}")
+    return found

@@ -1,5 +1,6 @@
 """What a search looks through, what limits a candidate, and how long it looks."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, get_args
@@ -97,8 +98,18 @@ def _problem(said: Any) -> str | None:
     if kind == "choice":
         if len(values) < 2 or any(value in values[:place] for place, value in enumerate(values)):
             return f"choice: two or more values that differ, not {list(values)!r}"
-        return None
+        odd = [value for value in values if not _is_plain(value)]
+        return f"choice: text, numbers, lists and mappings of them, not {odd[0]!r}" if odd else None
     return _not_a_range(kind, values)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it can be written down as JSON, as a date cannot."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _not_a_range(kind: str, values: Sequence[Any]) -> str | None:

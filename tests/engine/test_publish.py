@@ -67,6 +67,9 @@ def test_what_no_run_made_is_never_replaced(tmp_path):
     with pytest.raises(ConfigError, match="no run's result"):
         publish.require_ours(tmp_path, "photos")
     publish.require_ours(tmp_path, "new")
+    (tmp_path / "cut" / "search").mkdir(parents=True)
+    (tmp_path / "cut" / "search" / ".space.json.123").touch()
+    publish.require_ours(tmp_path, "cut")
 
 
 @pytest.fixture

@@ -51,9 +51,10 @@ def test_half_an_address_is_refused(missing, monkeypatch):
 def test_a_port_that_is_no_number_is_refused(monkeypatch):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "http")
-    with pytest.raises(ConfigError, match="a number, not 'http'"):
-        roles.worker()
+    for port in ("http", "0", "70000"):
+        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", port)
+        with pytest.raises(ConfigError, match=f"a number, 1 to 65535, not '{port}'"):
+            roles.worker()
 
 
 def test_a_port_that_is_taken_is_told():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -10,9 +11,11 @@ import pandas
 import psutil
 import pytest
 import yaml
+from filelock import FileLock
 
 from pipeline import Config, run
-from pipeline.errors import ConfigError, ConversionError, TrainingError
+from pipeline.errors import ConfigError, ConversionError, IntegrityError, TrainingError
+from pipeline.search.examine import Examiner
 from pipeline.search.phase import search
 from pipeline.search.trials import Trials
 from tests.front_door import ROOT, command
@@ -101,6 +104,68 @@ def test_a_finished_search_trains_nothing_again(searched):
     again = search(config(), artifacts=artifacts)
     assert again == found
     assert {path: path.stat().st_mtime_ns for path in artifacts.rglob("trials/*.json")} == before
+
+
+@pytest.fixture
+def copied(searched, tmp_path):
+    """A folder with the finished search in it, to be damaged."""
+    shutil.copytree(searched[0], tmp_path / "copied")
+    return tmp_path / "copied"
+
+
+def test_what_was_lost_of_a_finished_search_is_written_again(searched, copied):
+    folder = copied / "digits" / "search"
+    kept = (folder / "trials.csv").read_bytes()
+    (folder / "trials.csv").unlink()
+    (folder / "best.yaml").unlink()
+    assert search(config(), artifacts=copied).best == searched[1].best
+    assert (folder / "trials.csv").read_bytes() == kept
+    assert (folder / "best.yaml").is_file()
+
+
+@pytest.mark.parametrize("name", ["space.json", "oracle.json", "trials/0001.json"])
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_damaged_file_is_named(copied, name, content):
+    (copied / "digits" / "search" / name).write_text(content)
+    with pytest.raises(IntegrityError, match=rf"{name.rpartition('/')[2]}: .* another name="):
+        search(config(), artifacts=copied)
+
+
+def test_a_search_may_be_removed_and_begun_anew(copied):
+    with pytest.raises(ConfigError, match=rf"or remove {copied / 'digits'}$"):
+        search(config("train.epochs=3"), artifacts=copied)
+    shutil.rmtree(copied / "digits")
+    assert search(config("search.trials=1"), artifacts=copied).best.status == "trained"
+
+
+def test_what_a_worker_elsewhere_is_at_is_not_swept_away(copied):
+    train = copied / ".cache" / "train"
+    for key in ("one", "two"):
+        (train / f".{key}").mkdir()
+        (train / f".{key}" / "begun").touch()
+    locks = copied / ".cache" / ".locks"
+    locks.mkdir(exist_ok=True)
+    with FileLock(locks / "one"):
+        search(config(), artifacts=copied)
+        assert (train / ".one" / "begun").is_file()
+    search(config(), artifacts=copied)
+    assert not (train / ".two" / "begun").is_file()
+
+
+def test_a_candidate_without_the_memory_it_wants_is_one_that_failed(tmp_path, monkeypatch):
+    examined, asked = Examiner.examine, []
+
+    def tight(self, runner):
+        asked.append(runner)
+        if len(asked) == 1:
+            raise MemoryError("a great deal")
+        return examined(self, runner)
+
+    monkeypatch.setattr(Examiner, "examine", tight)
+    widths = "search.space={build.width: {int: [4, 12, 4]}}"
+    found = search(config(widths, "search.algorithm=grid", "search.trials=2"), artifacts=tmp_path)
+    assert [trial.status for trial in found.trials] == ["failed", "trained", "refused"]
+    assert found.trials[0].reason == "a great deal"
 
 
 def test_a_folder_of_another_search_is_refused(searched):
