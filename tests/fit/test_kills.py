@@ -13,6 +13,8 @@ import pytest
 from pipeline.settings import CHECKPOINTS
 from tests.fit import alone, clustered, pruned
 
+LAST = alone.EPOCHS - 5  # a kill comes no later: what has ended cannot be killed
+
 
 @pytest.fixture(scope="module")
 def start():
@@ -34,10 +36,10 @@ def epochs_saved(out):
     return max((int(name.split("-")[1]) for name in names), default=0)
 
 
-def await_epoch(process, out, epoch):
-    """Wait until an epoch is saved or the process is over; return the seconds that took."""
+def await_epoch(process, out, epoch, at_most=float("inf")):
+    """Wait until an epoch is saved, the process is over or time is; return the seconds it took."""
     begun = time.monotonic()
-    while process.is_alive() and epochs_saved(out) < epoch:
+    while process.is_alive() and epochs_saved(out) < epoch and time.monotonic() - begun < at_most:
         time.sleep(0.001)
     return time.monotonic() - begun
 
@@ -57,12 +59,14 @@ def killed_again_and_again(start, run, tmp_path, kills):
     chance = random.Random(0)
     saved, out = [], tmp_path / "killed"
     for after in sorted(chance.choices(range(alone.EPOCHS * 3 // 4), k=kills)):
+        before = epochs_saved(out)
         process = start(run, out)
-        if epochs_saved(out) < after:
+        # No moment is left to time alone: an epoch may take a tenth of what it took when measured.
+        if before < after:
             await_epoch(process, out, after)
-            time.sleep(chance.uniform(0, 2 * an_epoch))
+            await_epoch(process, out, min(after + 3, LAST), chance.uniform(0, 2 * an_epoch))
         else:  # it is there already: this one is killed while it starts
-            time.sleep(chance.uniform(0, to_first))
+            await_epoch(process, out, min(before + 1, LAST), chance.uniform(0, to_first))
         assert process.is_alive(), "it has come to its end before the last kill"
         os.kill(process.pid, signal.SIGKILL)
         process.join()
