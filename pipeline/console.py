@@ -1,5 +1,6 @@
 """What the front door prints on standard output: tables and lists, with rich."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -59,7 +60,9 @@ def show_search(found: "Found") -> None:
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
     console.print(f"{told}; those that no other beats, * the most accurate:", markup=False)
     console.print(table, soft_wrap=False)
-    console.print(f"next:\n  python run_pipeline.py run {found.recipe}", markup=False)
+    console.print(
+        f"next:\n  python run_pipeline.py run {shlex.quote(str(found.recipe))}", markup=False
+    )
 
 
 def show_explanation(rows: Iterable[tuple[str, str, str]]) -> None:

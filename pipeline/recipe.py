@@ -30,11 +30,24 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+
+
+class _StrictDumper(yaml.SafeDumper):
+    """Safe YAML that comes back as what it was: text is in quotes where we would read a number."""
+
+
+for one in (_StrictLoader, _StrictDumper):
+    one.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
+
+
+def dump(recipe: Mapping[str, Any]) -> str:
+    """Write a recipe as YAML that `read` takes for the same."""
+    text: str = yaml.dump(dict(recipe), Dumper=_StrictDumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def parse(text: str, where: str) -> Any:

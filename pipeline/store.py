@@ -137,8 +137,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what killed runs left: drafts, and entries half removed.
 
-        Checkpoints stay, those of the last few stages that did not finish. The caller holds the
-        lock, so none of them is being worked on.
+        Checkpoints stay, those of the last few stages that did not finish. The caller has seen to
+        it that no other process is at work here.
         """
         for folder in self._folders():
             if folder.name.startswith("."):

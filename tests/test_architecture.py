@@ -66,7 +66,7 @@ def test_what_searches_is_of_the_engine_and_no_room_knows_of_it():
         for path in ROOT.glob("pipeline/**/*.py")
         if any(module.partition(".")[0] == "keras_tuner" for module in imports(path))
     }
-    assert tuners == {f"pipeline/search/{name}.py" for name in ("company", "kept", "oracles")}
+    assert tuners == {f"pipeline/search/{name}.py" for name in ("kept", "oracles", "wire")}
 
 
 def test_only_evaluate_and_benchmark_open_the_test_split():

@@ -9,26 +9,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from concurrent import futures
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from keras_tuner.src.distribute.oracle_client import OracleClient
-from keras_tuner.src.protos import get_service_grpc
-
 from pipeline.errors import ConfigError, DataError, ResourceError
+from pipeline.progress import say
+from pipeline.search import wire
 from pipeline.search.bench import Bench
 from pipeline.search.kept import Kept
 from pipeline.search.oracles import values
-from pipeline.search.roles import ID, IP, PORT
+from pipeline.search.roles import ID, IP, PORT, address
 from pipeline.search.trials import Trial, number_of
 
-LOOPBACK = "127.0.0.1"  # the port asks nobody who they are: it is for this machine, unless told
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a chief that listens so is met; not bound
 PARENT = "PIX2POCKET_CHIEF"  # the process that a worker of this machine must not outlive
 FRONT_DOOR = Path(__file__).resolve().parent.parent.parent / "run_pipeline.py"
 LIVES = 3  # workers that one trial may take with it
@@ -42,7 +38,7 @@ def help_out(bench: Bench) -> None:
     """Be a worker: try what the chief says until it says no more."""
     if parent := os.environ.get(PARENT):
         threading.Thread(target=_mourn, args=(int(parent),), daemon=True).start()
-    bench.work(OracleClient(None), os.environ[ID])
+    bench.work(wire.Client(), os.environ[ID])
 
 
 def _mourn(parent: int) -> None:
@@ -59,13 +55,12 @@ def lead(bench: Bench, oracle: Kept, recipe: Path) -> None:
         ResourceError: the port is taken, or workers die as soon as they are started.
         ConfigError, DataError, ResourceError: what ended a worker would end any other.
     """
-    ip = os.environ.get(IP, LOOPBACK)
-    with served(oracle, ip, int(os.environ.get(PORT, "0"))) as (servicer, port):
-        there = LOOPBACK if ip == "0.0.0.0" else ip  # compared, not bound
-        crew = _Crew(bench, oracle, recipe, {IP: there, PORT: str(port)})
+    ip, wanted = address()
+    with wire.served(oracle, ip, wanted) as (servicer, port):
+        crew = _Crew(bench, oracle, recipe, {IP: ANYWHERE.get(ip, ip), PORT: str(port)})
         try:
             crew.start()
-            while not crew.is_done():
+            while not crew.is_done(servicer):
                 servicer.heed()
                 bench.stop.heed()
                 time.sleep(SECONDS)
@@ -74,66 +69,9 @@ def lead(bench: Bench, oracle: Kept, recipe: Path) -> None:
             crew.end()
 
 
-class _Servicer(OracleServicer):
-    """KerasTuner's, whose errors end the search: its oracle would keep its lock for ever."""
-
-    def __init__(self, oracle: Kept) -> None:
-        super().__init__(oracle)
-        self.problem: BaseException | None = None
-
-    def heed(self) -> None:
-        """Raise what went wrong in a call."""
-        if self.problem is not None:
-            raise self.problem
-
-    def _answer(self, name: str, request: Any, context: Any) -> Any:
-        if self.problem is not None:
-            context.abort(grpc.StatusCode.ABORTED, "the search has ended")
-        try:
-            return getattr(super(), name)(request, context)
-        except Exception as error:  # noqa: BLE001  # raised by `heed`, in the main thread
-            self.problem = error
-            context.abort(grpc.StatusCode.INTERNAL, str(error))
-
-    def CreateTrial(self, request: Any, context: Any) -> Any:
-        """The next trial of a worker."""
-        return self._answer("CreateTrial", request, context)
-
-    def UpdateTrial(self, request: Any, context: Any) -> Any:
-        """The score of a trial."""
-        return self._answer("UpdateTrial", request, context)
-
-    def EndTrial(self, request: Any, context: Any) -> Any:
-        """A trial is over."""
-        return self._answer("EndTrial", request, context)
-
-
-@contextmanager
-def served(oracle: Kept, ip: str, port: int) -> Iterator[tuple[_Servicer, int]]:
-    """Answer workers at an address for a while; port 0 is any that is free.
-
-    KerasTuner's own server sleeps 20 seconds at the end of a search.
-    """
-    alone = (("grpc.so_reuseport", 0),)  # or a second chief would share the port with the first
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=alone)
-    servicer = _Servicer(oracle)
-    get_service_grpc().add_OracleServicer_to_server(servicer, server)
-    try:
-        bound = server.add_insecure_port(f"{ip}:{port}")
-    except RuntimeError as error:
-        raise ResourceError(
-            f"{ip}:{port}: the port is taken, or no address of this machine; set {PORT} to another"
-        ) from error
-    server.start()
-    try:
-        yield servicer, bound
-    finally:
-        server.stop(None).wait()
-
-
 @dataclass
 class _Worker:
-    """A process of ours; `losses` counts the times it died over one trial."""
+    """A process of ours; `losses` counts the times it died over a trial, or between two."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -156,14 +94,24 @@ class _Crew:
             name = f"worker{place}"
             self.workers.append(_Worker(name, self._process(name)))
 
-    def is_done(self) -> bool:
-        """Whether all have ended, and no worker elsewhere has a trial; the dead are replaced."""
+    def is_done(self, servicer: wire.Servicer) -> bool:
+        """Whether all have ended, here and elsewhere.
+
+        The dead are replaced. Of those elsewhere that have gone, the trial is another's.
+        """
         for worker in self.workers:
             code = worker.process.poll()
             if code:
                 self._replace(worker, code)
+        elsewhere = self.oracle.tuner_ids | set(self.oracle.ongoing_trials)
+        elsewhere -= {worker.name for worker in self.workers}
+        gone = {name for name in elsewhere if servicer.silent(name) > wire.SILENCE}
+        for name in sorted(gone):
+            number = self.oracle.let_go(name)
+            told = f"; trial {number} is another's now" if number else ""
+            say(f"  {name} has not been heard of for {wire.SILENCE:.0f} s{told}", "yellow")
         running = any(worker.process.poll() is None for worker in self.workers)
-        return not running and not self.oracle.ongoing_trials
+        return not running and not self.oracle.ongoing_trials and elsewhere == gone
 
     def end(self) -> None:
         """End those that still run: asked to first, then at once."""
@@ -185,11 +133,11 @@ class _Crew:
             lines = log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
             raise HOPELESS[code](f"{worker.name}: {lines[-1].removeprefix('error: ')}")
         trial = self.oracle.ongoing_trials.get(worker.name)
-        over = trial.trial_id if trial else ""
+        over = trial.trial_id if trial else f"behind {len(self.oracle.ended)} trials"
         lost = worker.losses[over] = worker.losses.get(over, 0) + 1
         if lost == LIVES:
             if trial is None:
-                raise ResourceError(f"{worker.name} dies before it tries anything; see {log}")
+                raise ResourceError(f"{worker.name} dies before it tries anything more; see {log}")
             self._give_up(trial, code)
         worker.process = self._process(worker.name)
 

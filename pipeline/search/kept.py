@@ -21,10 +21,11 @@ with warnings.catch_warnings():
     from keras_tuner.engine.trial import Trial, TrialStatus
 
 from pipeline.errors import IntegrityError
-from pipeline.search.trials import Status, Trials, number_of, read, write
+from pipeline.search.trials import DAMAGED, Status, Trials, number_of, read, write
 from pipeline.search.trials import Trial as Tried
 from pipeline.settings import Search
 
+CUTS = 2  # ends of a process in the midst of a trial, after which it is tried in one of its own
 COLLISIONS = 1000  # draws of what was tried before, after which there is nothing else to try
 Told = Callable[[Tried], None]
 
@@ -40,6 +41,7 @@ class Kept(keras_tuner.Oracle):
         """
         self.search, self.file, self.written, self.told = search, file, trials, told
         self.ended: dict[str, Status] = {}
+        self.cuts: dict[str, int] = {}
         self.verbose = 0
         self._max_collisions = COLLISIONS
         held = read(file)
@@ -56,8 +58,26 @@ class Kept(keras_tuner.Oracle):
         return (
             self.count("trained") >= self.search.trials
             or self.count("refused") >= self.search.most_refusals
-            or self.count("failed") >= self.search.trials
+            or self.count("failed") >= self.search.most_failures
         )
+
+    @property
+    def is_dangerous(self) -> bool:
+        """Whether a trial that comes next has cut off this search again and again.
+
+        The plug may have been pulled, or the network may crash whatever process trains it.
+        """
+        return any(self.cuts.get(name, 0) >= CUTS for name in self._retry_queue)
+
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    def let_go(self, tuner_id: str) -> int | None:
+        """Give what a worker was at to another, and return its number; None if it was idle."""
+        self.tuner_ids.discard(tuner_id)
+        trial = self.ongoing_trials.pop(tuner_id, None)
+        if trial is None:
+            return None
+        self._retry_queue.append(trial.trial_id)
+        return number_of(trial.trial_id)
 
     @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def create_trial(self, tuner_id: str) -> Trial:
@@ -73,7 +93,14 @@ class Kept(keras_tuner.Oracle):
 
     @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def end_trial(self, trial: Trial) -> None:
-        """Take a result; what was refused or broke has none."""
+        """Take a result; what was refused or broke has none.
+
+        One that is told again, as by a worker that was away for a while, is known already.
+        """
+        if trial.trial_id in self.ended:
+            return
+        if trial.trial_id in self._retry_queue:
+            self._retry_queue.remove(trial.trial_id)
         found = self.became(trial)
         self.ended[trial.trial_id] = found.status
         super().end_trial(trial)
@@ -84,7 +111,10 @@ class Kept(keras_tuner.Oracle):
         """What its worker has written of a trial before it said that it was over."""
         found = self.written.find(number_of(trial.trial_id))
         if found is None:
-            raise IntegrityError(f"{self.written.folder}: nothing is there of {trial.trial_id}")
+            raise IntegrityError(
+                f"{self.written.folder}: trial {number_of(trial.trial_id)} has ended, and nothing "
+                "is there of it: all workers share one --artifacts"
+            )
         return found
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -101,7 +131,8 @@ class Kept(keras_tuner.Oracle):
     def save(self) -> None:
         """Put the whole state in its file."""
         trials = [trial.get_state() for trial in self.trials.values()]
-        write(self.file, json.dumps({**self.get_state(), "trials": trials, "ended": self.ended}))
+        ours = {"ended": self.ended, "cuts": self.cuts}
+        write(self.file, json.dumps({**self.get_state(), "trials": trials, **ours}))
 
     def _save_trial(self, trial: Trial) -> None:
         """Nothing: `save`, which is called next, writes all of them."""
@@ -109,9 +140,15 @@ class Kept(keras_tuner.Oracle):
     def _take_up(self, held: Mapping[str, Any]) -> None:
         self.trials = {one["trial_id"]: Trial.from_state(one) for one in held["trials"]}
         self.set_state(dict(held))
-        self.ended = held["ended"]
+        self.ended, self.cuts = held["ended"], held["cuts"]
+        for trial_id in self.ended:
+            number = number_of(trial_id)
+            if self.written.find(number) is None:
+                raise IntegrityError(f"{self.written.folder}: trial {number} is gone; {DAMAGED}")
         under_way = [
             name for name in self.start_order if self.trials[name].status == TrialStatus.RUNNING
         ]
         self._retry_queue = under_way[::-1]  # it is taken from the end
+        for name in under_way:
+            self.cuts[name] = self.cuts.get(name, 0) + 1
         self.ongoing_trials: dict[str, Trial] = {}

@@ -9,8 +9,9 @@ from scipy.optimize import minimize
 
 from pipeline.errors import ConfigError
 from pipeline.search.kept import Kept
-from pipeline.search.space import Values, rounded, short
+from pipeline.search.space import Values, points, rounded
 from pipeline.settings import Search
+from pipeline.settings.searching import short
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -111,9 +112,14 @@ class HyperbandOracle(Kept, keras_tuner.oracles.HyperbandOracle):
         most = self._get_num_brackets() - 1
         return sum(self._get_size(most, number) for number in range(most + 1))
 
+    @property
+    def first_round(self) -> int:
+        """How many different points it begins with."""
+        return int(self._get_size(self._get_num_brackets() - 1, 0))
+
 
 class GridOracle(Kept, keras_tuner.oracles.GridSearchOracle):
-    """All there are, in order; ten along a range that has no step."""
+    """All there are, in order; ten along a range of fractions that has no step."""
 
     def get_state(self) -> dict[str, Any]:
         """With what of the grid was tried."""
@@ -141,7 +147,8 @@ def make(search: Search, epochs: int) -> Kept:
     """Make the oracle of a search whose trials have up to so many epochs.
 
     Raises:
-        ConfigError: Hyperband would train none for all its epochs.
+        ConfigError: Hyperband would train none for all its epochs: it has too few trials for it,
+            or its space too few points.
     """
     common: dict[str, Any] = {
         "objective": keras_tuner.Objective(search.objective, "max"),
@@ -167,6 +174,11 @@ def make(search: Search, epochs: int) -> Kept:
             f"search.trials: hyperband of {epochs} epochs by {search.factor} trains "
             f"{oracle.first_bracket} until one has them all, not {search.trials}: more trials, "
             "fewer search.epochs, or a larger search.factor"
+        )
+    if points(search) < oracle.first_round:
+        raise ConfigError(
+            f"search.space: has {points(search):.0f} points, and hyperband of {epochs} epochs by "
+            f"{search.factor} begins with {oracle.first_round}: search.algorithm=grid tries all"
         )
     return oracle
 
@@ -201,5 +213,5 @@ def values(search: Search, trial: Trial) -> tuple[Values, int | None]:
     found = {}
     for key, range_ in search.space.items():
         names = {short(value): value for value in range_.get("choice", ())}
-        found[key] = names[said[key]] if names else rounded(said[key])
+        found[key] = names[said[key]] if names else rounded(said[key], range_)
     return found, said.get(EPOCHS)

@@ -1,6 +1,7 @@
 """The phase before the graph: look through a space for the most accurate network that fits."""
 
 import json
+import shlex
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,17 +11,20 @@ from typing import Any
 from pipeline import publish
 from pipeline.config import Config
 from pipeline.errors import ConfigError, ConversionError, TrainingError
+from pipeline.fingerprint import FileMemo, digest_lines
 from pipeline.guard import locked, logged, terminable
+from pipeline.plan import Plan
 from pipeline.progress import native_noise_to, say
 from pipeline.search import roles, space
 from pipeline.search.bench import Bench
 from pipeline.search.pictures import draw
-from pipeline.search.story import Story
+from pipeline.search.story import Story, shortfall
 from pipeline.search.trials import (
     Trial,
     best,
     front,
     read,
+    sweep,
     write,
     write_recipe,
     write_table,
@@ -30,7 +34,12 @@ from pipeline.settings.searching import Objective
 from pipeline.stop import Stop
 from pipeline.store import Store
 
-FREE = {"trials", "refusals", "workers"}  # what may be said anew of a search that goes on
+FREE = {
+    "trials",
+    "refusals",
+    "failures",
+    "workers",
+}  # what may be said anew of a search that goes on
 SECTIONS = ("ingest", "augment", "build", "train", "quantize")  # what a candidate hangs on
 RECIPE = "best.yaml"
 STYLES = {"trained": None, "refused": "dim", "failed": "red"}
@@ -80,7 +89,7 @@ def search(
             stack.enter_context(locked(root))
         else:
             _wait_for(folder / publish.SPACE, stop)
-        _claim(folder, config)
+        _claim(folder, config, store)
         stack.enter_context(logged(log_file))
         if quiet:
             stack.enter_context(native_noise_to(log_file))
@@ -92,6 +101,7 @@ def search(
             return None
         if bench.is_idle:  # workers on other machines outlive a chief that was killed
             store.sweep()
+            sweep(folder)
         publish.repair(root)
         _conduct(bench)
         return _result(bench)
@@ -109,7 +119,7 @@ def _conduct(bench: Bench) -> None:
 
     oracle = oracles.make(bench.search, bench.search.epochs or bench.config.train.epochs)
     oracle.watch(bench.search, bench.folder / "oracle.json", bench.trials, told)
-    if bench.search.workers == 1 and not roles.is_chief():
+    if bench.search.workers == 1 and not roles.is_chief() and not oracle.is_dangerous:
         bench.work(oracle, ALONE)
         return
     from pipeline.search import company
@@ -133,7 +143,7 @@ def _publish(bench: Bench) -> None:
     lines = [
         f"The best of {trained} networks that a search has trained (trial {winner.trial}).",
         "",
-        f"  python run_pipeline.py run {file}",
+        f"  python run_pipeline.py run {shlex.quote(str(file))}",
         "",
         f"{bench.config.search.objective} {score:.2%} on validation in the search; its int8 file: "
         f"{winner.bytes:,} bytes, {winner.latency_us:,.1f} us, {winner.macs:,} MACs.",
@@ -149,6 +159,9 @@ def _result(bench: Bench) -> Found:
         _publish(bench)  # a kill may have come in between, and files may have gone
     if winner is not None:
         draw(bench.search, trials, bench.folder)
+        short = shortfall(bench.search, trials)
+        if short:
+            say(short, "yellow")
         return Found(bench.folder, objective, winner, front(trials, objective), trials)
     refused = [trial for trial in trials if trial.status == "refused"]
     failed = [trial for trial in trials if trial.status == "failed"]
@@ -159,7 +172,7 @@ def _result(bench: Bench) -> Found:
             f"search: none of {len(refused)} candidates is within the limits; the smallest has "
             f"{smallest.bytes:,} bytes (trial {smallest.trial}), the fastest takes "
             f"{fastest.latency_us:,.1f} us (trial {fastest.trial}): raise the limits, or let the "
-            "space go lower"
+            f"space go lower{f'; {len(failed)} more failed' if failed else ''}"
         )
     if failed:
         raise TrainingError(
@@ -178,13 +191,14 @@ def _wait_for(claim: Path, stop: Stop) -> None:
         stop.heed()
 
 
-def _claim(folder: Path, config: Config) -> None:
+def _claim(folder: Path, config: Config, store: Store) -> None:
     """Write down what is searched, or find the same there.
 
     Raises:
         ConfigError: the folder is of another search; says what differs.
+        DataError: the pictures are missing or cannot be read.
     """
-    wanted, held = _identity(config), read(folder / publish.SPACE)
+    wanted, held = _identity(config, store), read(folder / publish.SPACE)
     if held is None:
         write(folder / publish.SPACE, json.dumps(wanted, indent=1))
         return
@@ -192,17 +206,19 @@ def _claim(folder: Path, config: Config) -> None:
     if differ:
         is_beside_a_run = (folder.parent / publish.STAMP).is_file()
         raise ConfigError(
-            f"{folder}: a search with another {', '.join(differ)} lies there; give another name=, "
+            f"{folder}: a search with other {', '.join(differ)} lies there; give another name=, "
             f"or remove {folder if is_beside_a_run else folder.parent}"
         )
 
 
-def _identity(config: Config) -> dict[str, Any]:
-    """What makes one search another: its settings, and what the recipe says of a candidate."""
-    said = config.model_dump(mode="json", exclude_unset=True, include=set(SECTIONS))
+def _identity(config: Config, store: Store) -> dict[str, Any]:
+    """What makes one search another: settings, what the recipe says of a candidate, pictures."""
+    said = config.model_dump(mode="json", exclude_defaults=True, include=set(SECTIONS))
     searched = config.search.model_dump(mode="json", exclude=FREE | Search.given)
+    plan = Plan(config, store, FileMemo(store.root / "digests.db"))
     return {
         "seed": config.seed,
+        "pictures": digest_lines(plan.outside(*plan.resolved["ingest"])),
         **said,
         **{f"search.{key}": said for key, said in searched.items()},
     }

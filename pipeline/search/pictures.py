@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.search.space import short
 from pipeline.search.trials import Trial, best, front
 from pipeline.settings import Search
+from pipeline.settings.searching import short
 from pipeline.show.canvas import save
 from pipeline.show.search_figures import Candidate, Scale, Value, search_front, search_settings
 

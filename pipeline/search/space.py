@@ -1,19 +1,21 @@
 """The space of a search: a recipe with one point of it laid over."""
 
-import json
 from collections.abc import Iterator, Mapping
-from math import ceil
+from copy import deepcopy
+from math import ceil, floor, inf, log10, prod
 from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.settings import Search
+from pipeline.settings.searching import Range, short
 
 Values = Mapping[str, Any]  # by setting: `{"build.width": 24}`
 FILE = "int8"  # the variant whose file is to fit
 CANDIDATE = "candidate"
 WARMUP = 0.25  # of a trial's epochs at most, which may be fewer than those of the recipe
-DIGITS = 4  # that count of a number that was drawn
+DIGITS = 4  # behind the first of what a number that was drawn may differ by
+NEARLY = 1e-8  # what floating point may be short of a whole step; KerasTuner's allowance
 
 
 def recipe(config: Config, values: Values) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def recipe(config: Config, values: Values) -> dict[str, Any]:
             if not isinstance(place.get(section), dict):
                 place[section] = {}
             place = place[section]
-        place[last] = value
+        place[last] = deepcopy(value)
     return plain
 
 
@@ -89,11 +91,27 @@ def ends(search: Search) -> Iterator[tuple[str, Any]]:
                 yield key, value if kind in {"choice", "int"} else float(value)
 
 
-def rounded(value: Any) -> Any:
-    """A number as it is worth writing down; anything else as it is."""
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+def rounded(value: Any, range_: Range) -> Any:
+    """A number that was drawn as it is worth writing down, in its range; others as they are."""
+    ((kind, values),) = range_.items()
+    if kind not in {"float", "log"}:
+        return value
+    low, high, *step = map(float, values)
+    scale = value if kind == "log" else step[0] if step else high - low
+    return min(max(round(value, DIGITS - floor(log10(scale))), low), high)
 
 
-def short(value: Any) -> str:
-    """A value in a table: text as it is, lists and mappings as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+def points(search: Search) -> float:
+    """How many points a space has; infinitely many along a range without a step."""
+    return prod(_along(range_) for range_ in search.space.values())
+
+
+def _along(range_: Range) -> float:
+    ((kind, values),) = range_.items()
+    if kind == "choice":
+        return float(len(values))
+    low, high, *step = values
+    if kind == "int" or step:
+        steps: int = floor((high - low) / (step[0] if step else 1) + NEARLY)
+        return 1.0 + steps
+    return inf

@@ -1,5 +1,7 @@
-"""What a person watching a search reads: a line a trial."""
+"""What a person watching a search reads: a line a trial, and why it ended early."""
 
+from collections import Counter
+from collections.abc import Iterable
 from statistics import fmean
 
 from pipeline.search.trials import Trial, Trials, best
@@ -19,9 +21,12 @@ class Story:
         """What was tried and what came of it; the best so far, and how long it may still take."""
         values = f"{found.said}, {found.epochs} epochs" if found.epochs else found.said
         begin = f"{MARKS[found.status]} trial {found.trial:<4} "
-        if found.status != "trained":
-            return f"{begin}{found.status}: {found.reason}  ({values})"
         trials, objective = self._trials.all(), self._search.objective
+        if found.status != "trained":
+            most = {"refused": self._search.most_refusals, "failed": self._search.most_failures}
+            such = sum(trial.status == found.status for trial in trials)
+            number = f"{such} of at most {most[found.status]}"
+            return f"{begin}{found.status}: {found.reason}  ({values})  {number}"
         trained = [trial for trial in trials if trial.status == "trained"]
         leader = best(trained, objective) or found
         size = f"{(found.bytes or 0) / 1000:,.1f} kB  {found.latency_us or 0:,.1f} us"
@@ -40,3 +45,16 @@ class Story:
             seconds = fmean(trial.seconds for trial in trained) * left / self._search.workers
             told.append(f"{duration(seconds)} left")
         return begin + "  ".join(told)
+
+
+def shortfall(search: Search, trials: Iterable[Trial]) -> str | None:
+    """Why a search that is over has trained fewer than it was to; None where it has not."""
+    counts = Counter(trial.status for trial in trials)
+    if counts["trained"] >= search.trials:
+        return None
+    done = f"search: ended with {counts['trained']} of {search.trials} trained"
+    if counts["refused"] >= search.most_refusals:
+        return f"{done}: {counts['refused']} were over a limit (search.refusals allows more)"
+    if counts["failed"] >= search.most_failures:
+        return f"{done}: {counts['failed']} failed (search.failures allows more)"
+    return f"{done}: there was nothing else to try"

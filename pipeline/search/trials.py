@@ -5,15 +5,17 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.errors import IntegrityError
-from pipeline.search.space import short
-from pipeline.settings.searching import Objective
+from pipeline import recipe
+from pipeline.errors import IntegrityError, harmless
+from pipeline.settings.searching import Objective, short
+from pipeline.store import sync
 
 Status = Literal["trained", "refused", "failed"]
+DRAFT = ".draft"  # how the name of what is half written ends
 DAMAGED = "give the search another name=, or remove its folder"
 COLUMNS = ("trial", "status", "bytes", "latency_us", "macs", "val_accuracy", "seconds")
 
@@ -134,20 +136,29 @@ def write_table(trials: Iterable[Trial], path: Path) -> None:
 
 def write_recipe(settings: Mapping[str, Any], said: Iterable[str], path: Path) -> None:
     """Write a recipe with lines of comment above it."""
-    comment = "".join(f"# {line}".rstrip() + "\n" for line in said)
-    text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
-    write(path, f"{comment}\n{text}")
+    comment = "".join(f"# {harmless(line)}".rstrip() + "\n" for line in said)
+    write(path, f"{comment}\n{recipe.dump(settings)}")
 
 
 def write(path: Path, text: str) -> None:
-    """Put a text in a file's place at once, so that none reads half of it."""
+    """Put a text in a file's place at once: none reads half of it, and no crash loses it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    draft = path.with_name(f".{path.name}.{uuid4().hex}{DRAFT}")
+    try:
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written; none is at work here."""
+    for draft in folder.rglob(f".*{DRAFT}"):
+        draft.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Any:

@@ -14,6 +14,7 @@ from pipeline.settings.base import Section
 Kind = Literal["int", "float", "log", "choice"]
 Range = Mapping[Kind, tuple[Any, ...]]  # one kind, and its ends or its choices
 SEARCHED = ("augment", "build", "train")  # sections whose settings may be looked through
+REFUSALS, FEWEST_FAILURES = 20, 3  # a trial; at all
 Algorithm = Literal["random", "bayesian", "hyperband", "grid"]
 Objective = Literal["val_accuracy", "int8_accuracy"]
 
@@ -47,6 +48,10 @@ class Search(Section):
     refusals: Count | None = Field(
         None, description="candidates over a limit after which it ends; default: 20 a trial"
     )
+    failures: Count | None = Field(
+        None, description="candidates that break after which it ends; default: one a trial, at "
+        "least 3"
+    )  # fmt: skip
     epochs: Count | None = Field(
         None, description="of each trial, of `hyperband` at most; default: those of `train`"
     )
@@ -65,10 +70,16 @@ class Search(Section):
             raise ValueError("settings with their ranges, as in {build.width: {int: [8, 64, 8]}}")
         for key, said in space.items():
             if str(key).partition(".")[0] not in SEARCHED or "." not in str(key):
-                raise ValueError(f"{key}: a setting of {', '.join(SEARCHED)}, as build.width")
+                raise ValueError(
+                    f"{key}: a setting of {', '.join(SEARCHED)}, with its section and as one word, "
+                    "as in {build.width: {int: [8, 64, 8]}}"
+                )
             problem = _problem(said)
             if problem:
                 raise ValueError(f"{key}: {problem}")
+            outer = [other for other in space if str(key).startswith(f"{other}.")]
+            if outer:
+                raise ValueError(f"{key}: is a part of {outer[0]}, which is there as well")
         return space
 
     @model_validator(mode="after")
@@ -82,7 +93,12 @@ class Search(Section):
     @property
     def most_refusals(self) -> int:
         """After how many refusals a search ends."""
-        return self.refusals or 20 * self.trials
+        return self.refusals or REFUSALS * self.trials
+
+    @property
+    def most_failures(self) -> int:
+        """After how many failures a search ends."""
+        return self.failures or max(FEWEST_FAILURES, self.trials)
 
 
 def _problem(said: Any) -> str | None:
@@ -95,12 +111,22 @@ def _problem(said: Any) -> str | None:
         return f"{kind!r}: {nearest(str(kind), kinds)}"
     if not isinstance(values, Sequence) or isinstance(values, str):
         return f"{kind}: a list, not {values!r}"
-    if kind == "choice":
-        if len(values) < 2 or any(value in values[:place] for place, value in enumerate(values)):
-            return f"choice: two or more values that differ, not {list(values)!r}"
-        odd = [value for value in values if not _is_plain(value)]
-        return f"choice: text, numbers, lists and mappings of them, not {odd[0]!r}" if odd else None
-    return _not_a_range(kind, values)
+    return _no_choice(values) if kind == "choice" else _not_a_range(kind, values)
+
+
+def _no_choice(values: Sequence[Any]) -> str | None:
+    """What is wrong with a list of choices."""
+    odd = [value for value in values if not _is_plain(value)]
+    if odd:
+        return f"choice: text, numbers, lists and mappings of them, not {odd[0]!r}"
+    if len(values) < 2 or len({short(value) for value in values}) < len(values):
+        return f"choice: two or more values that differ, not {list(values)!r}"
+    return None
+
+
+def short(value: Any) -> str:
+    """A value in a table: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_plain(value: Any) -> bool:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipeline.errors import ConfigError, ResourceError
-from pipeline.search import company, roles
+from pipeline.search import kept, roles, wire
 from pipeline.search.trials import Trials
 from tests.front_door import ROOT, command
 from tests.search.test_phase import TINY, process, wait_for
@@ -58,17 +58,17 @@ def test_a_port_that_is_no_number_is_refused(monkeypatch):
 
 
 def test_a_port_that_is_taken_is_told():
-    with company.served(None, "127.0.0.1", 0) as (_, port):
+    with wire.served(None, "127.0.0.1", 0) as (_, port):
         assert port > 0
         with (
             pytest.raises(ResourceError, match=f"127.0.0.1:{port}: the port is taken"),
-            company.served(None, "127.0.0.1", port),
+            wire.served(None, "127.0.0.1", port),
         ):
             pass
 
 
 def test_a_chief_listens_on_this_machine_alone_unless_told():
-    with company.served(None, company.LOOPBACK, 0) as (_, port):
+    with wire.served(None, roles.LOOPBACK, 0) as (_, port):
         listening = subprocess.run(
             ["cat", "/proc/net/tcp", "/proc/net/tcp6"], capture_output=True, text=True, check=True
         ).stdout
@@ -108,10 +108,43 @@ def test_a_trial_that_takes_every_worker_with_it_counts_as_failed(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_trial_that_crashes_the_only_process_counts_as_failed_in_the_end(tmp_path):
+    (tmp_path / "killer.py").write_text(KILLER)
+    words = (
+        "search.space={train.learning_rate: {choice: [0.004, 0.5]}}",
+        "search.trials=2",
+        "train.callbacks=[killer:Killer]",
+        "train.warmup_epochs=0",
+        "build.width=4",
+    )
+
+    def once():
+        return subprocess.run(
+            command("search", *TINY, *words, artifacts=tmp_path / "artifacts"),
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    assert [once().returncode for _ in range(kept.CUTS)] == [9] * kept.CUTS
+    done = once()
+    assert done.returncode == 0, done.stderr
+    found = Trials(tmp_path / "artifacts" / "digits" / "search" / "trials").all()
+    assert {one.values["train.learning_rate"]: one.status for one in found} == {
+        0.004: "trained",
+        0.5: "failed",
+    }
+    assert "ended with 1 of 2 trained: there was nothing else to try" in done.stderr
+
+
+@pytest.mark.slow
 def test_a_worker_by_hand_waits_for_its_chief_and_another_chief_finds_the_port_taken(tmp_path):
-    with company.served(None, company.LOOPBACK, 0) as (_, port):
+    with wire.served(None, roles.LOOPBACK, 0) as (_, port):
         pass  # one that was free a moment ago
-    there = {"KERASTUNER_ORACLE_IP": company.LOOPBACK, "KERASTUNER_ORACLE_PORT": str(port)}
+    there = {"KERASTUNER_ORACLE_IP": roles.LOOPBACK, "KERASTUNER_ORACLE_PORT": str(port)}
 
     def begun(name, artifacts):
         return process(tmp_path / artifacts, env=there | {"KERASTUNER_TUNER_ID": name})

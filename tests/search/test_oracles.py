@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, IntegrityError
 from pipeline.search import oracles
 from pipeline.search.trials import Trial, Trials, number_of
 from pipeline.settings import Search
@@ -192,6 +192,73 @@ def test_hyperband_promotes_the_best_to_all_the_epochs(tmp_path):
     short = [one for one in trained if one.epochs == min(one.epochs for one in trained)]
     best = max(short, key=lambda one: one.val_accuracy)
     assert best.values in [one.values for one in trained if one.epochs > best.epochs]
+
+
+def test_a_hyperband_over_fewer_points_than_it_begins_with_is_refused():
+    search = ALGORITHMS["hyperband"].model_copy(update={"space": SMALL, "trials": 60})
+    with pytest.raises(ConfigError, match=r"has 6 points, .* begins with 34: .*=grid"):
+        oracles.make(search, 60)
+
+
+def test_what_a_worker_that_is_gone_was_at_is_anothers(tmp_path):
+    pretence = Pretence(ALGORITHMS["random"].model_copy(update={"trials": 2}), tmp_path)
+    oracle = pretence.begin()
+    lost, other = oracle.create_trial("attic"), oracle.create_trial("worker1")
+    assert oracle.let_go("attic") == number_of(lost.trial_id)
+    assert oracle.let_go("attic") is None
+    assert "attic" not in oracle.tuner_ids
+    pretence.trials.keep(pretence.outcome(other))
+    end(oracle, other, pretence.trials.find(number_of(other.trial_id)))
+    again = oracle.create_trial("worker1")
+    assert again.trial_id == lost.trial_id
+    # The lost one comes back, and tells what has been told, or is told by another, all the same.
+    pretence.trials.keep(pretence.outcome(lost))
+    for _ in range(2):
+        end(oracle, lost, pretence.trials.find(number_of(lost.trial_id)))
+    assert not oracle.ongoing_trials
+    assert oracle.end_order.count(lost.trial_id) == 1
+    assert [one.trial for one in pretence.lines].count(number_of(lost.trial_id)) == 1
+
+
+def test_a_trial_that_comes_back_before_another_has_taken_it_is_not_tried_again(tmp_path):
+    pretence = Pretence(ALGORITHMS["random"].model_copy(update={"trials": 5}), tmp_path)
+    oracle = pretence.begin()
+    lost = oracle.create_trial("attic")
+    oracle.let_go("attic")
+    pretence.trials.keep(pretence.outcome(lost))
+    end(oracle, lost, pretence.trials.find(number_of(lost.trial_id)))
+    assert oracle.create_trial("worker1").trial_id != lost.trial_id
+
+
+def test_a_trial_that_cuts_a_search_off_twice_is_dangerous(tmp_path):
+    pretence = Pretence(ALGORITHMS["random"], tmp_path)
+    first = pretence.begin().create_trial("tuner0")
+    assert not pretence.begin().is_dangerous
+    assert pretence.begin().create_trial("tuner0").trial_id == first.trial_id
+    again = pretence.begin()
+    assert again.is_dangerous
+    given = again.create_trial("tuner0")
+    pretence.trials.keep(pretence.outcome(given))
+    end(again, given, pretence.trials.find(number_of(given.trial_id)))
+    assert not pretence.begin().is_dangerous
+
+
+def test_a_trial_removed_by_hand_is_missed(tmp_path):
+    pretence = Pretence(ALGORITHMS["random"], tmp_path)
+    pretence.run(pretence.begin())
+    (tmp_path / "trials" / "0002.json").unlink()
+    with pytest.raises(IntegrityError, match="trial 2 is gone; give the search another name="):
+        pretence.begin()
+
+
+def test_failures_end_a_search_after_three_at_least(tmp_path):
+    one = ALGORITHMS["random"].model_copy(update={"trials": 1, "max_bytes": None})
+    space = {"build.width": {"int": [16, 16 + 1]}, "augment.policy": {"choice": ["strong", "b"]}}
+    assert (one.most_failures, ALGORITHMS["random"].most_failures) == (3, 12)
+    asked = one.model_copy(update={"failures": 1, "trials": 4, "space": space})
+    pretence = Pretence(asked, tmp_path)
+    assert pretence.run(pretence.begin()) == "STOPPED"
+    assert [found.status for found in pretence.trials.all()].count("failed") == 1
 
 
 def test_a_hyperband_that_would_finish_none_is_refused():

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import yaml
 from filelock import FileLock
+from PIL import Image
 
 from pipeline import Config, run
 from pipeline.errors import ConfigError, ConversionError, IntegrityError, TrainingError
@@ -170,12 +171,48 @@ def test_a_candidate_without_the_memory_it_wants_is_one_that_failed(tmp_path, mo
 
 def test_a_folder_of_another_search_is_refused(searched):
     artifacts, _ = searched
-    with pytest.raises(ConfigError, match=r"another search\.space lies there; give another name="):
+    with pytest.raises(ConfigError, match=r"other search\.space lies there; give another name="):
         search(config(SPACE.replace("12", "16")), artifacts=artifacts)
-    with pytest.raises(ConfigError, match="a search with another train lies there"):
+    with pytest.raises(ConfigError, match="a search with other train lies there"):
         search(config("train.batch=16"), artifacts=artifacts)
-    with pytest.raises(ConfigError, match="a search with another seed lies there"):
+    with pytest.raises(ConfigError, match="a search with other seed lies there"):
         search(config("seed=1"), artifacts=artifacts)
+
+
+def test_a_default_written_out_is_no_other_search(searched):
+    artifacts, found = searched
+    again = search(config("build.model=small_cnn", "train.label_smoothing=0"), artifacts=artifacts)
+    assert again == found
+
+
+def test_other_pictures_make_another_search(tmp_path):
+    pictures = tmp_path / "pictures"
+    for name, level in (("dark", 40), ("light", 210)):
+        (pictures / name).mkdir(parents=True)
+        for place in range(12):
+            shade = Image.new("L", (8, 8), level + place)
+            shade.save(pictures / name / f"{place}.png")
+    words = (f"ingest={{dataset: folder, path: {pictures}, color: gray, size: 8}}",)
+    words += ("search.trials=1", "search.max_bytes=null")
+    search(config(*words), artifacts=tmp_path / "artifacts")
+    Image.new("L", (8, 8), 3).save(pictures / "dark" / "0.png")
+    with pytest.raises(ConfigError, match="a search with other pictures lies there"):
+        search(config(*words), artifacts=tmp_path / "artifacts")
+
+
+def test_a_search_that_ends_early_says_why(tmp_path, capsys):
+    space = "search.space={train.learning_rate: {choice: [4e-3, 1e+30]}}"
+    words = (space, "build.width=4", "search.algorithm=grid")
+    found = search(config(*words, "search.trials=5"), artifacts=tmp_path)
+    assert len(found.trials) == 2
+    said = capsys.readouterr().err
+    assert "search: ended with 1 of 5 trained: there was nothing else to try" in said
+    assert "(train.learning_rate=1e+30)  1 of at most 5" in said
+    again = config(*words, "search.trials=5", "search.failures=1")
+    search(again, artifacts=tmp_path)
+    assert "of 5 trained: 1 failed (search.failures allows more)" in capsys.readouterr().err
+    search(config(*words, "search.trials=1"), artifacts=tmp_path)
+    assert "ended with" not in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_runs_result_is_left_alone(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from pipeline import Config
 from pipeline.errors import ConfigError
 from pipeline.search import space
+from pipeline.settings.searching import short
 
 
 def config(*words):
@@ -81,6 +82,15 @@ def test_the_space_is_no_part_of_a_run():
         ("{prune.sparsity: {float: [0.1, 0.9]}}", "a setting of augment, build, train"),
         ("{width: {int: [8, 24]}}", "a setting of augment, build, train"),
         ("[build.width]", "settings with their ranges"),
+        ("{build: {width: {int: [8, 24]}}}", "as one word, as in {build.width: {int: [8, 64, 8]}}"),
+        ("{train.batch: {choice: [2024-01-01, 8]}}", "not datetime.date(2024, 1, 1)"),
+        ("{train.batch: {choice: [.nan, 8]}}", "not nan"),
+        ("{build.model: {choice: [1, '1']}}", "two or more values that differ, not [1, '1']"),
+        (
+            "{train.optimizer: {choice: [adam, sgd]}, train.optimizer.adamw.beta_2: "
+            "{float: [0.9, 0.99]}}",
+            "train.optimizer.adamw.beta_2: is a part of train.optimizer, which is there as well",
+        ),
     ],
 )
 def test_what_is_no_range_is_refused_with_the_recipe(said, problem):
@@ -122,7 +132,43 @@ def test_who_sets_the_epochs_sets_them_alone():
 
 
 def test_numbers_are_written_as_people_read_them():
-    assert space.rounded(0.0012345678) == 0.001235
-    assert space.rounded(7) == 7
-    assert space.short("light") == "light"
-    assert space.short([{"flip": None}]) == '[{"flip": null}]'
+    rates = {"log": [1e-4, 1e-2]}
+    assert space.rounded(0.0012345678, rates) == 0.0012346
+    assert space.rounded(7, {"int": [1, 9]}) == 7
+    assert short("light") == "light"
+    assert short([{"flip": None}]) == '[{"flip": null}]'
+
+
+def test_numbers_stay_in_their_range_and_differ_where_it_is_narrow():
+    assert space.rounded(0.999989, {"float": [0, 0.99999]}) == 0.99999
+    assert space.rounded(0.00010000001, {"log": [0.00010000001, 1]}) == 0.00010000001
+    narrow = {"float": [0.30001, 0.30004]}
+    found = {space.rounded(0.30001 + place * 1e-6, narrow) for place in range(31)}
+    assert len(found) == 31
+    assert all(0.30001 <= one <= 0.30004 for one in found)
+    assert space.rounded(0.1 + 0.2, {"float": [0, 1, 0.1]}) == 0.3
+
+
+def test_two_choices_that_python_holds_equal_are_two():
+    found = config("search.space={train.nesterov: {choice: [0, false]}}")
+    assert found.search.space["train.nesterov"]["choice"] == (0, False)
+
+
+def test_a_point_laid_over_a_recipe_leaves_the_space_as_it_was():
+    policy = [{"flip": None}]
+    whole = config("search.space={augment.policy: {choice: [light, [{flip: null}]]}}")
+    space.recipe(whole, {"augment.policy": policy})["augment"]["policy"].append("mixup")
+    assert policy == [{"flip": None}]
+
+
+@pytest.mark.parametrize(
+    ("said", "points"),
+    [
+        ("{build.width: {int: [8, 64]}}", 57),
+        ("{build.width: {int: [8, 24, 8]}, augment.policy: {choice: [light, strong]}}", 6),
+        ("{train.label_smoothing: {float: [0, 0.3, 0.1]}}", 4),
+        ("{train.learning_rate: {log: [1e-3, 1]}, build.width: {int: [8, 9]}}", float("inf")),
+    ],
+)
+def test_the_points_of_a_space_are_counted(said, points):
+    assert space.points(config(f"search.space={said}").search) == points

@@ -1,8 +1,19 @@
 """What lies on disk of trials, the best of them, and those that no other beats."""
 
 import pandas
+import pytest
 
-from pipeline.search.trials import Trial, Trials, best, front, write_table
+from pipeline import recipe
+from pipeline.search.trials import (
+    Trial,
+    Trials,
+    best,
+    front,
+    sweep,
+    write,
+    write_recipe,
+    write_table,
+)
 
 
 def trained(number, accuracy, size=1000, latency=10.0, **more):
@@ -65,6 +76,30 @@ def test_a_trial_comes_back_as_it_was(tmp_path):
         "0001.json",
         "0012.json",
     ]
+
+
+def test_a_recipe_comes_back_as_it_was(tmp_path):
+    said = {
+        "name": "pétanque",
+        "ingest": {"classes": ["1e5", "1.5e-3", "2:4", "yes", "null", "7", "-.5e+2", "è"]},
+        "train": {"learning_rate": 1e-05, "weight_decay": 0.1, "epochs": 3, "nesterov": True},
+        "augment": {"policy": [{"flip": None}, "light"]},
+    }
+    write_recipe(said, ["One\nof many.", "", "  run it"], tmp_path / "best.yaml")
+    assert recipe.read(tmp_path / "best.yaml") == said
+
+
+def test_nothing_half_written_stays(tmp_path):
+    kept = tmp_path / "kept.json"
+    write(kept, "{}")
+    with pytest.raises(UnicodeEncodeError):
+        write(kept, "half \ud800")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
+    assert kept.read_text() == "{}"
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials" / ".0003.json.a1.draft").write_text("ha")
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept.json"]
 
 
 def test_the_table_has_a_column_for_each_setting(tmp_path):
