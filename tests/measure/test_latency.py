@@ -126,6 +126,15 @@ def test_a_file_that_kills_the_process_does_not_kill_ours(monkeypatch):
         time_files({"wild": Path("1.0")}, PICTURES, reference="wild")
 
 
+def test_a_module_of_the_same_name_beside_the_user_is_not_taken(
+    tflite_nets, digit_images, monkeypatch, tmp_path
+):
+    for name in ("random", "numpy", "pipeline"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stray file was imported')\n")
+    monkeypatch.chdir(tmp_path)
+    assert time_files({"float32": tflite_nets["float32"]}, digit_images[:1], rounds=1)
+
+
 def test_files_are_found_from_wherever_we_are(tflite_nets, digit_images, monkeypatch):
     path = tflite_nets["float32"]
     monkeypatch.chdir(path.parent)
