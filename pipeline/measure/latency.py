@@ -26,9 +26,9 @@ class Latency:
     `quietest` is the lowest median of a round. `ratio` is the median over rounds of (median of this
     file / median of the reference) within the round, so what slows the machine for a while slows
     both; `ratio_range` spans the rounds' middle half (quartiles). `cold_start` is the median from
-    opening the file to its first answer, None where the system cannot tell. `load` is the machine's
-    1-minute load average when timing began, `cores` the numbers of those the threads were kept on.
-    `amx`: whether that took part.
+    opening the file to its first answer, None where nobody asked or the system cannot tell. `load`
+    is the machine's 1-minute load average when timing began, `cores` the numbers of those the
+    threads were kept on. `amx`: whether that took part.
     """
 
     p50: float
@@ -45,7 +45,7 @@ class Latency:
     amx: Amx
 
 
-def time_files(
+def time_files(  # noqa: PLR0913  # how often: four numbers
     files: Mapping[str, Path],
     images: np.ndarray,
     *,
@@ -54,11 +54,13 @@ def time_files(
     runs: int = 50,
     warmup: int = 10,
     threads: int = 1,
+    starts: int = 0,
 ) -> dict[str, Latency]:
     """Time every file on the same pictures uint8 `(N, H, W, C)`, in turns, in a process of its own.
 
     Each of the `rounds` visits all files in a new (seeded) order; a visit is `warmup` untimed and
-    then `runs` timed single inferences, fewer if they take more than a second.
+    then `runs` timed single inferences, fewer if they take more than a second. Before, each file is
+    opened `starts` times, of which its cold start is the median.
 
     Raises:
         ValueError: `reference` is not among `files`, or there are no pictures.
@@ -67,7 +69,7 @@ def time_files(
     if reference not in files or len(images) == 0:
         raise ValueError(f"need pictures and the reference {reference!r} among {list(files)}")
     load = psutil.getloadavg()[0]
-    work = Work(files, images[: max(runs, warmup)], rounds, runs, warmup, threads)
+    work = Work(files, images[: max(runs, warmup)], rounds, runs, warmup, threads, starts)
     found = _apart(work)
     return {name: _summary(name, reference, work, found, load) for name in files}
 

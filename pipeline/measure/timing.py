@@ -26,12 +26,14 @@ from pipeline.measure.litert import LiteRT
 # A block ends after so long even if runs are missing: int16x8 is 100 times slower than int8.
 _BLOCK_SECONDS = 1.0
 _LOOK_SECONDS = 0.1  # at how busy each core is
-_STARTS = 5  # of a file, of which the median is taken
 
 
 @dataclass(frozen=True)
 class Work:
-    """Files by name, the pictures they are timed on uint8 `(N, H, W, C)`, and how often."""
+    """Files by name, the pictures they are timed on uint8 `(N, H, W, C)`, and how often.
+
+    `starts`: how often each file is opened anew for its cold start.
+    """
 
     files: Mapping[str, Path]
     images: np.ndarray
@@ -39,14 +41,16 @@ class Work:
     runs: int
     warmup: int
     threads: int
+    starts: int
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Of each file, nanoseconds of single inferences, an array `(runs,)` a round.
 
-    `starts`: of each file, nanoseconds from its opening to its first answer; none on systems that
-    cannot fork. `cores`: those the threads were kept on; none on systems that do not keep them.
+    `starts`: of each file, nanoseconds from its opening to its first answer; none where none were
+    asked for, and on systems that cannot fork. `cores`: those the threads were kept on; none on
+    systems that do not keep them.
     """
 
     blocks: Mapping[str, list[np.ndarray]]
@@ -78,7 +82,9 @@ def starts(work: Work) -> dict[str, list[int]]:
     """Open each file several times, in a fork that has never computed, and get its first answer."""
     if not hasattr(os, "fork"):
         return {name: [] for name in work.files}
-    return {name: [_start(path, work) for _ in range(_STARTS)] for name, path in work.files.items()}
+    return {
+        name: [_start(path, work) for _ in range(work.starts)] for name, path in work.files.items()
+    }
 
 
 def _start(path: Path, work: Work) -> int:

@@ -25,6 +25,7 @@ from pipeline.settings import REFERENCE, Benchmark, Inputs, Metrics
 
 CORES = 4  # threads that are tried where nothing is said: as many fast cores as a phone has
 FEW_ROUNDS = 5  # of numbers of threads that are tried beside the one asked for
+STARTS = 5  # of each file, of which the median is its cold start
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def over_threads(
                 runs=settings.runs,
                 warmup=settings.warmup,
                 threads=threads,
+                starts=STARTS if threads == settings.threads else 0,
             )
             shown.advance(task)
     return found

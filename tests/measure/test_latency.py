@@ -92,13 +92,14 @@ def test_a_reference_that_is_not_there_is_refused(clockwork):
 
 def test_real_files_are_timed(tflite_nets, digit_images):
     files = {form: tflite_nets[form] for form in ("float32", "int8")}
-    found = time_files(files, digit_images[:10], rounds=3, runs=10, warmup=2)
+    found = time_files(files, digit_images[:10], rounds=3, runs=10, warmup=2, starts=3)
     assert list(found) == ["float32", "int8"]
     assert found["float32"].ratio == 1.0
     for row in found.values():
         assert 0 < row.p50 <= row.p90 <= row.p99
         assert row.ratio_range[0] <= row.ratio <= row.ratio_range[1]
         assert row.quietest <= row.p50
+        assert row.cold_start > row.quietest
         assert (row.runs, row.threads) == (30, 1)
         assert row.load >= 0
         assert row.amx == ("off" if amx.has_amx() else "none")
