@@ -39,7 +39,7 @@ REFERENCE = "int8"
 LUCK = 0.05  # a mean that comes about this often by luck alone is taken for luck
 # Words laid over the recipe: the networks that are large see the pictures less often.
 SHORT = ("train.epochs=12", "slim.epochs=12", "slim.multiple=8")
-SHORTER = ("train.epochs=6", "slim.epochs=6", "slim.multiple=8")
+SHORTER = ("train.epochs=4", "slim.epochs=4", "slim.multiple=8")
 TRAINED = "pocket_cnn"  # the recipe's own network
 GIVEN = ", the networks of `benchmarks/reference`"
 NETWORKS: Mapping[str, Sequence[str]] = {

@@ -82,6 +82,7 @@ class Kept(keras_tuner.Oracle):
     @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def create_trial(self, tuner_id: str) -> Trial:
         """Give the next trial; IDLE while it hangs on those under way, STOPPED at the end."""
+        self.tuner_ids.add(tuner_id)  # of an idle one as well: it is to be told when all is over
         if tuner_id in self.ongoing_trials or (self._retry_queue and not self.is_over):
             return super().create_trial(tuner_id)
         if self.is_over:

@@ -91,6 +91,23 @@ def test_a_chief_ends_when_all_that_are_there_were_told(pretence, client):
         assert ours.is_done(servicer)
 
 
+def test_one_that_is_idle_is_told_as_well(pretence, client):
+    oracle = pretence.begin()
+    with wire.served(oracle, roles.LOOPBACK, 0) as (servicer, port):
+        ours = crew(oracle)
+        workers = {name: client(port, name) for name in ("a", "b", "late")}
+        given = [workers[name].create_trial(name) for name in "ab"]
+        assert workers["late"].create_trial("late").status == "IDLE"
+        for one in given:
+            pretence.trials.keep(pretence.outcome(one))
+            end(workers["a"], one, pretence.trials.find(number_of(one.trial_id)))
+        for name in "ab":
+            assert workers[name].create_trial(name).status == "STOPPED"
+        assert not ours.is_done(servicer)
+        assert workers["late"].create_trial("late").status == "STOPPED"
+        assert ours.is_done(servicer)
+
+
 def test_a_worker_waits_for_its_chief_but_not_for_ever(pretence, client, monkeypatch, capsys):
     monkeypatch.setattr(wire, "AT_ONCE", 0.2)
     with wire.served(pretence.begin(), roles.LOOPBACK, 0) as (_, port):
