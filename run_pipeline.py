@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from pipeline.errors import (
     ConfigError,
     ConversionError,
+    GateError,
     Interrupted,
     PipelineError,
     ResourceError,
@@ -172,6 +173,35 @@ def benchmark(
     with native_noise_to(Path(os.devnull)):
         rows = measure(files, threads)
     console.show_measurements(rows)
+
+
+@app.command()
+def audit(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE.tflite ...", exists=True, dir_okay=False)
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option("--as", metavar="FORM", help="what they are to be; default: by their names"),
+    ] = None,
+) -> None:
+    """Look into .tflite files, whoever made them: are they really int8? Exit 7 if they are not."""
+    from pipeline import console
+    from pipeline.measure.audit import FORMS, claimed, problems
+    from pipeline.measure.audit import audit as look_into
+    from pipeline.progress import native_noise_to
+
+    if form is not None and form not in FORMS:
+        raise ConfigError(f"--as {form}: one of {', '.join(FORMS)}")
+    wrong = 0
+    for path in files:
+        with native_noise_to(Path(os.devnull)):
+            found = look_into(path)
+        said = list(problems(found, form or claimed(path.name)))
+        console.show_audit(found, said)
+        wrong += bool(said)
+    if wrong:
+        raise GateError(f"{wrong} of {len(files)} files are not what they are said to be")
 
 
 def _config(words: list[str] | None) -> Any:

@@ -57,11 +57,11 @@ NETWORKS: Mapping[str, Sequence[str]] = {
         *SHORT,
     ),
     "googlenet": (
-        "build={model: googlenet, width: 0.25, preprocess: standardize}",
+        "build={model: googlenet, width: 0.25, normalization: batch, preprocess: standardize}",
         *SHORTER,
     ),
     "mobilenet_v2": (
-        "build={model: mobilenet_v2, width: 0.5, preprocess: standardize}",
+        "build={model: mobilenet_v2, width: 0.25, preprocess: standardize}",
         *SHORTER,
     ),
 }

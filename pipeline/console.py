@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pipeline.runner import Outcome
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.draft import Draft
+    from pipeline.measure.audit import Audit
     from pipeline.search.phase import Found
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -148,6 +149,63 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
             f"{row['latency_ratio']:.2f}x",
         )
     console.print(table)
+
+
+def show_audit(found: "Audit", problems: Sequence[str]) -> None:
+    """Print what `audit` found in a file: what it is, its operations, and what is wrong with it."""
+
+    console.print(f"{found.path}: {found.form}", style="bold", markup=False)
+    for line in _told(found):
+        console.print(f"  {line}", markup=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for column in ("#", "operation", "computes", "in", "out", "weights", "scales", "XNNPACK"):
+        table.add_column(column, justify="right" if column in {"#", "scales"} else "left")
+    for one in found.operations:
+        taken = {True: "yes", False: "no", None: "–"}[one.xnnpack]
+        table.add_row(
+            str(one.number),
+            Text(harmless(one.code)),
+            one.form,
+            ", ".join(dict.fromkeys(one.given)),
+            ", ".join(dict.fromkeys(one.gives)),
+            one.weights or "–",
+            str(one.scales) if one.scales else "–",
+            taken if one.form != "constants" else "–",
+        )
+    console.print(table, soft_wrap=False)
+    for line in problems:
+        console.print(f"✗ {harmless(line)}", style="red", markup=False)
+    console.print()
+
+
+def _told(found: "Audit") -> Iterator[str]:
+    """The facts of a file, a line each."""
+    from pipeline.show.numbers import percent, size
+
+    facts = found.facts
+    zeros = 1 - facts.nonzero_params / facts.params if facts.params else 0.0
+    yield f"{size(facts.bytes)}, {size(facts.gzip_bytes)} by gzip; sha256 {facts.sha256}"
+    yield f"{facts.params:,} weights, {percent(zeros)} of them zeros; {facts.macs:,} MACs"
+    many, all_ = found.per_channel
+    if all_:
+        yield f"{many} of {all_} quantized constants have a scale for each channel"
+    for what, ports in (("takes", facts.inputs), ("gives", facts.outputs)):
+        for port in ports:
+            shape = "×".join(map(str, port.shape))
+            scale = f", {port.scale:.6g} × (n - {port.zero_point})" if port.scale else ""
+            yield harmless(f"{what} {port.name}: {port.dtype} {shape}{scale}")
+    for signature in facts.signatures:
+        operands = f"({', '.join(signature.inputs)}) -> {', '.join(signature.outputs)}"
+        yield harmless(f"signature {signature.name}{operands}")
+    if found.delegated:
+        taken, computing = found.delegated
+        yield f"XNNPACK takes {taken} of {computing} computing operations on this machine"
+    beside = ", ".join(f"{name} ({size(count)})" for name, count in found.metadata.items())
+    yield harmless(f"metadata: {beside or 'none'}")
+    if found.description:
+        yield harmless(f"description: {found.description}")
+    if found.subgraphs > 1:
+        yield f"{found.subgraphs} subgraphs, of which this is the first"
 
 
 def _print_classes(table: LazyTable) -> None:

@@ -71,6 +71,12 @@ class ResourceError(PipelineError):
     exit_code = 5
 
 
+class GateError(PipelineError):
+    """What was made is not what was asked for: a quality gate failed."""
+
+    exit_code = 7
+
+
 class IntegrityError(PipelineError):
     """A file is not what its digest says, or comes from where nothing is trusted."""
 

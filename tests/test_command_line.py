@@ -107,6 +107,8 @@ def test_a_reader_that_goes_away_is_no_traceback():
         (["show", "modles"], "did you mean 'models'?"),
         (["clean"], "Missing option '--keep'"),
         (["benchmark", "absent.tflite"], "'absent.tflite' does not exist"),
+        (["audit", "absent.tflite"], "'absent.tflite' does not exist"),
+        (["audit", "{broken}", "--as", "int4"], "--as int4: one of int8, int16x8, float32"),
         (["explain", "ingest.dataset=arrays"], "arrays needs the path of an .npz file"),
     ],
 )
@@ -305,7 +307,7 @@ def test_the_last_line_of_a_failed_run_is_its_error_in_the_log_too(copied, insid
 def test_help_names_every_command():
     done = call("--help")
     assert done.code == 0
-    for command in ("run", "explain", "show", "init", "clean", "benchmark"):
+    for command in ("run", "search", "explain", "show", "init", "clean", "benchmark", "audit"):
         assert f"\n  {command} " in done.out
     assert "Config" not in done.out, "words of the code, not of the user"
 
@@ -317,3 +319,21 @@ def test_benchmark_measures_files_side_by_side(finished):
     assert " 9/0/0 " in done.out
     assert " 0/9/0 " in done.out
     assert "1.00x" in done.out
+
+
+def test_audit_looks_into_files_and_catches_one_that_is_misnamed(finished, tmp_path):
+    files = finished / "digits" / "tflite"
+    done = call("audit", *(files / f"{name}.tflite" for name in ("float32", "int8", "dynamic")))
+    assert (done.code, done.err) == (0, "")
+    assert "int8.tflite: int8\n" in done.out
+    assert "takes " in done.out
+    assert "uint8 1×8×8×1, 1 × (n - 0)" in done.out
+    assert "FULLY_CONNECTED  int8" in done.out
+    (tmp_path / "int8.tflite").write_bytes((files / "float32.tflite").read_bytes())
+    done = call("audit", tmp_path / "int8.tflite")
+    assert done.code == 7
+    assert "✗ said to be int8, and 9 of 9 operations are not: in float32: " in done.out
+    assert done.errors == ["error: 1 of 1 files are not what they are said to be"]
+    assert call("audit", tmp_path / "int8.tflite", "--as", "float32").code == 0
+    (tmp_path / "int8.tflite").write_bytes(b"TFL3" * 4)
+    assert call("audit", tmp_path / "int8.tflite").code == 6

@@ -10,14 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import IntegrityError
-from pipeline.measure.arena import activations, arena_bytes
+from pipeline.measure.arena import arena_bytes
+from pipeline.measure.forms import NARROW, forms
 from pipeline.measure.tflite import Graph, Operator, Signature, Tensor, read_graph
 
 _FLOATS = {"float64", "float32", "float16", "bfloat16"}
-_NARROW = {"int16", "int8", "uint8", "int4", "uint4", "int2"}
-_EIGHT_BITS = {"int8", "uint8"}
-# These carry numbers from one form to another and compute nothing.
-_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE", "CAST", "DENSIFY"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,20 @@ def inspect(path: Path) -> FileFacts:
     Raises:
         IntegrityError: it cannot be read, is not a .tflite file, or is damaged.
     """
-    blob = _read(path)
-    graph = read_graph(blob, str(path))
+    return facts_of(path, *load(path))
+
+
+def load(path: Path) -> tuple[bytes, Graph]:
+    """The bytes of the .tflite file at `path`, and its graph; raises as `inspect`."""
+    try:
+        blob = path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
+    return blob, read_graph(blob, str(path))
+
+
+def facts_of(path: Path, blob: bytes, graph: Graph) -> FileFacts:
+    """Facts of a .tflite file that was read already; raises as `inspect`."""
     try:
         weights = _all_weights(graph)
         macs = sum(_macs(operator, graph) for operator in graph.operators)
@@ -93,7 +102,7 @@ def inspect(path: Path) -> FileFacts:
         params=params,
         nonzero_params=params - sum(tensor.zeros for tensor in weights),
         macs=macs,
-        ops=_forms(graph),
+        ops=_counts(graph),
         arena_bytes=arena_bytes(graph),
         inputs=tuple(_port(graph.tensors[index]) for index in graph.inputs),
         outputs=tuple(_port(graph.tensors[index]) for index in graph.outputs),
@@ -111,20 +120,13 @@ def constants(path: Path) -> Iterator[np.ndarray]:
     Raises:
         IntegrityError: as `inspect`.
     """
-    graph = read_graph(_read(path), str(path))
+    _, graph = load(path)
     read = (index for operator in graph.operators for index in operator.inputs if index >= 0)
     for index in dict.fromkeys(read):
         tensor = graph.tensors[index]
         if _is_weights(tensor) and len(tensor.shape) > 1 and not tensor.sparse:
             stored = _stored(tensor)
             yield stored.astype(np.int32) - _zero(tensor) if tensor.zero_point.any() else stored
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _port(tensor: Tensor) -> Port:
@@ -143,7 +145,7 @@ def _all_weights(graph: Graph) -> tuple[Weights, ...]:
 
 def _is_weights(tensor: Tensor) -> bool:
     scaled = tensor.dtype in {"int32", "int64"} and len(tensor.scale) > 0
-    real = tensor.dtype in _FLOATS | _NARROW or scaled
+    real = tensor.dtype in _FLOATS | NARROW or scaled
     return tensor.constant and real and len(tensor.shape) > 0
 
 
@@ -222,20 +224,10 @@ def _macs(operator: Operator, graph: Graph) -> int:
     return 0
 
 
-def _forms(graph: Graph) -> dict[str, int]:
+def _counts(graph: Graph) -> dict[str, int]:
     """How many operations compute in which number form; see `FileFacts`."""
-    living = activations(graph)
     counts = {"int8": 0, "float32": 0, "other": 0}
-    for operator in graph.operators:
-        operands = {index for index in operator.inputs + operator.outputs if index >= 0}
-        if operator.code in _CONVERSIONS or living.isdisjoint(operands):
-            continue
-        moving = {graph.tensors[index].dtype for index in operands & living}
-        fixed = {graph.tensors[index].dtype for index in operands - living}
-        if moving <= _EIGHT_BITS:
-            counts["int8"] += 1
-        elif moving == {"float32"} and fixed.isdisjoint(_NARROW):
-            counts["float32"] += 1
-        else:
-            counts["other"] += 1
+    for form in forms(graph):
+        if form not in {"conversion", "constants"}:
+            counts[form if form in counts else "other"] += 1
     return counts

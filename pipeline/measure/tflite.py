@@ -1,6 +1,7 @@
 """A .tflite file as typed records: tensors, operators, signatures, checked against each other."""
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -70,9 +71,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operation; operands are tensor indices, -1 stands for an optional one left out."""
+    """One operation; operands are tensor indices, -1 stands for an optional one left out.
+
+    `custom`: it is none of TensorFlow Lite's own, and `code` is what its maker calls it.
+    """
 
     code: str
+    custom: bool
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Any
@@ -89,13 +94,19 @@ class Signature:
 
 @dataclass(frozen=True)
 class Graph:
-    """The first subgraph of a file, which is what `invoke` runs, in execution order."""
+    """The first subgraph of a file, which is what `invoke` runs, in execution order.
+
+    `description` and `metadata` (names, and their bytes) are of the file, `subgraphs` its number.
+    """
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     signatures: tuple[Signature, ...]
+    description: str
+    metadata: Mapping[str, bytes]
+    subgraphs: int
 
 
 def read_graph(blob: bytes, where: str) -> Graph:
@@ -127,21 +138,16 @@ def _graph(model: Any, blob: bytes) -> Graph:
     buffers = [_bytes(buffer, blob) for buffer in model.buffers]
     tensors = tuple(_tensor(tensor, buffers) for tensor in main.tensors)
     codes = [_code(code) for code in model.operatorCodes]
-    operators = tuple(
-        Operator(
-            _item(codes, op.opcodeIndex),
-            _indices(op.inputs, len(tensors), optional=True),
-            _indices(op.outputs, len(tensors), optional=True),
-            op.builtinOptions,
-        )
-        for op in _items(main.operators)
-    )
+    operators = tuple(_operator(op, codes, len(tensors)) for op in _items(main.operators))
     return Graph(
         tensors,
         operators,
         _indices(main.inputs, len(tensors)),
         _indices(main.outputs, len(tensors)),
         tuple(_signature(signature) for signature in _items(model.signatureDefs)),
+        _text(model.description),
+        {_text(one.name): _item(buffers, one.buffer).tobytes() for one in _items(model.metadata)},
+        len(model.subgraphs),
     )
 
 
@@ -178,11 +184,23 @@ def _tensor(tensor: Any, buffers: list[np.ndarray]) -> Tensor:
     return record
 
 
-def _code(code: Any) -> str:
+def _operator(op: Any, codes: list[tuple[str, bool]], tensors: int) -> Operator:
+    code, custom = _item(codes, op.opcodeIndex)
+    return Operator(
+        code,
+        custom,
+        _indices(op.inputs, tensors, optional=True),
+        _indices(op.outputs, tensors, optional=True),
+        op.builtinOptions,
+    )
+
+
+def _code(code: Any) -> tuple[str, bool]:
+    """The name of an operation, and whether it is one of somebody's own."""
     # Files older than schema 3a hold the operator in the narrow field only; the wider one is 0.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _OPERATORS.get(number, f"operator {number}")
-    return _text(code.customCode) if name == "CUSTOM" else name
+    return (_text(code.customCode), True) if name == "CUSTOM" else (name, False)
 
 
 def _signature(signature: Any) -> Signature:

@@ -3,8 +3,10 @@
 import warnings
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from sklearn.datasets import load_digits
 
 FORMATS = ("float32", "float16", "dynamic", "int8", "int8_edges", "int16x8")
@@ -35,6 +37,22 @@ def tflite_nets(once, digit_images) -> dict[str, Path]:
                 file.write_bytes(_converted(nets[net], form, digit_images[:100], folder))
 
     return {file.stem: file for file in once("nets", make).glob("*.tflite")}
+
+
+@pytest.fixture
+def edited(tflite_nets, tmp_path):
+    """A function that changes one file through its schema and writes it anew."""
+
+    def edit(name, change):
+        model = schema.ModelT.InitFromPackedBuf(tflite_nets[name].read_bytes())
+        change(model)
+        builder = flatbuffers.Builder(0)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        path = tmp_path / "edited.tflite"
+        path.write_bytes(bytes(builder.Output()))
+        return path
+
+    return edit
 
 
 def _networks():

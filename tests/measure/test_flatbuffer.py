@@ -2,7 +2,6 @@ import gzip
 import hashlib
 import random
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -16,22 +15,6 @@ PLAIN_MACS = 64 * 8 * 9 + 16 * 32 * 9 * 8 + 512 * 10
 # Conv 3x3 1->8 on 8x8, depthwise 3x3 to 4x4, conv 1x1 8->16, dense 16->10.
 DEPTHWISE_PARAMS = (72 + 8) + (72 + 8) + (128 + 16) + (160 + 10)
 DEPTHWISE_MACS = 64 * 8 * 9 + 16 * 8 * 9 + 16 * 16 * 8 + 16 * 10
-
-
-@pytest.fixture
-def edited(tflite_nets, tmp_path):
-    """A function that changes one file through its schema and writes it anew."""
-
-    def edit(name, change):
-        model = schema.ModelT.InitFromPackedBuf(tflite_nets[name].read_bytes())
-        change(model)
-        builder = flatbuffers.Builder(0)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        path = tmp_path / "edited.tflite"
-        path.write_bytes(bytes(builder.Output()))
-        return path
-
-    return edit
 
 
 def dense_kernel(model):
