@@ -67,6 +67,8 @@ def run(
     if statuses:
         failed = "failed" in statuses
         raise typer.Exit(ConversionError.exit_code if failed else ConfigError.exit_code)
+    if unkept := console.unkept(outcome):
+        raise GateError(f"gates: {'; '.join(unkept)}")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from pipeline import recipe as recipes
 from pipeline.data import DATASETS, POLICIES
 from pipeline.errors import ConfigError, naming
 from pipeline.graph import TRANSFORMS, Step, Variant, unfold
+from pipeline.lazy import nearest
 from pipeline.options import check_options
 from pipeline.settings import (
     RECIPE_SECTIONS,
@@ -41,6 +42,7 @@ from pipeline.settings import (
     Train,
     Transform,
 )
+from pipeline.settings.gates import parse
 from pipeline.settings.problems import first_problem
 
 DEFAULT_RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.yaml"
@@ -57,6 +59,7 @@ class Config(BaseModel):
     variants: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_VARIANTS
     repeat: Annotated[int, Field(strict=True, ge=1, le=MOST_REPLICAS)] = 1
     folds: Annotated[int, Field(strict=True, ge=2, le=MOST_REPLICAS)] | None = None
+    gates: Mapping[str, str] = {}
     ingest: Ingest = Ingest()
     augment: Augment = Augment()
     build: Build = Build()
@@ -102,6 +105,7 @@ class Config(BaseModel):
             checks.given(settings)
             config._check_names()
             config._check_replicas()
+            config._check_gates()
             config.resolve()
         except ValidationError as error:
             raise ConfigError(f"{where}: {first_problem(error, _known)}") from error
@@ -115,6 +119,23 @@ class Config(BaseModel):
         for variant in variants:
             Variant(variant)
         return tuple(dict.fromkeys((REFERENCE, *variants)))
+
+    @field_validator("gates", mode="before")
+    @classmethod
+    def _gates_are_bounds(cls, gates: Any) -> Any:
+        if not isinstance(gates, Mapping):
+            raise ValueError('variants with bounds, as in {int8.drop_pp: "<= 1"}')
+        said = dict(_flat(gates))
+        parse(said)
+        return said
+
+    def _check_gates(self) -> None:
+        for gate in parse(self.gates):
+            if gate.variant not in self.variants:
+                raise ConfigError(
+                    f"gates.{gate.variant}.{gate.fact}: no variant of this run; "
+                    f"{nearest(gate.variant, self.variants)}"
+                )
 
     def _check_replicas(self) -> None:
         if self.folds and self.repeat > 1:
@@ -178,12 +199,12 @@ class Config(BaseModel):
     def recipe(self) -> dict[str, Any]:
         """Spell out every setting, as plain values: a recipe that comes to this very run.
 
-        What says nothing of it is left out: `search`, and of a run that is not repeated, `repeat`
-        and `folds`.
+        What says nothing of it is left out: `search`, `gates` where there are none, and of a run
+        that is not repeated, `repeat` and `folds`.
         """
         given = {name: set(section.given) for name, section in SECTIONS.items()}
         plain = self.model_dump(mode="json", exclude=given | {"search": True})
-        for name in ("repeat", "folds"):
+        for name in ("repeat", "folds", "gates"):
             if plain[name] == type(self).model_fields[name].default:
                 del plain[name]
         plain["build"] |= _network(self.build)
@@ -254,6 +275,16 @@ class Config(BaseModel):
         before = [getattr(self, name).preset(preset or None) for name, _, preset in words]
         said = [transform.inherit(self.train) for transform in before]
         return self.scratch.preset(step.preset).of_train(self.train, said)
+
+
+def _flat(gates: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Gates by their whole names, which the command line takes apart: `gates.int8.bytes=...`."""
+    for key, value in gates.items():
+        name = f"{before}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, str(value)
 
 
 def _options(build: Build) -> dict[str, Any]:

@@ -37,8 +37,22 @@ def show_outcome(outcome: Outcome) -> None:
     from pipeline.show.schema import Report
     from pipeline.show.terminal import variants_table
 
-    console.print(variants_table(Report.model_validate(outcome.report)), soft_wrap=False)
+    report = Report.model_validate(outcome.report)
+    console.print(variants_table(report), soft_wrap=False)
+    if report.config.get("gates"):
+        kept = sum(gate.passed for gate in report.gates)
+        console.print(f"{kept} of {len(report.gates)} gates kept", markup=False)
     console.print(f"{outcome.folder}/report.html", markup=False)
+
+
+def unkept(outcome: Outcome) -> list[str]:
+    """The gates that failed, a line each."""
+    if outcome.report is None:
+        return []
+    from pipeline.show.files import Gate, bound
+
+    found = [Gate.model_validate(gate) for gate in outcome.report["gates"]]
+    return [bound(gate) for gate in found if not gate.passed]
 
 
 def show_search(found: "Found") -> None:

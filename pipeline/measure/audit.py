@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pipeline.measure import delegate
 from pipeline.measure.arena import activations
@@ -15,6 +15,7 @@ from pipeline.measure.tflite import Graph
 FORMS = tuple(form for form in get_args(FileForm) if form not in {"mixed", "none"})
 ENDINGS = {"qat": "int8"}  # endings of variants whose files are in a form of another name
 MOST = 4  # operations that a line names
+INTEGERS = {"int8", "int16x8"}  # forms a small file may not have: it has little to make integers of
 FLEX = "Flex"  # how TensorFlow's own operations begin that LiteRT has not
 
 
@@ -99,6 +100,29 @@ def audit(path: Path) -> Audit:
         subgraphs=graph.subgraphs,
         unloadable=taken if isinstance(taken, str) else None,
     )
+
+
+def described(found: Audit, name: str) -> dict[str, Any]:
+    """What the report says of the file of a variant; as `pipeline.show.files.Inside`."""
+    said, facts = claimed(name), found.facts
+    taken, (channels, scaled) = found.delegated, found.per_channel
+    return {
+        "form": found.form,
+        "claimed": said,
+        "computing": len(found.computing),
+        "xnnpack": taken[0] if taken else None,
+        "scaled": scaled,
+        "per_channel": channels,
+        "zeros": 1 - facts.nonzero_params / facts.params if facts.params else 0.0,
+        "inputs": [vars(port) for port in facts.inputs],
+        "outputs": [vars(port) for port in facts.outputs],
+        "metadata": found.metadata,
+        "operations": [
+            {key: part for key, part in vars(one).items() if key != "custom"}
+            for one in found.operations
+        ],
+        "problems": list(problems(found, said if said in INTEGERS else None)),
+    }
 
 
 def _operation(

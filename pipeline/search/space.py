@@ -42,6 +42,7 @@ def candidate(config: Config, values: Values, epochs: int | None = None) -> Conf
     plain = recipe(config, values) | {"variants": [FILE]}
     plain.pop("repeat", None)
     plain.pop("folds", None)
+    plain.pop("gates", None)
     if search.folds:
         plain["folds"] = search.folds
     epochs = epochs or search.epochs

@@ -10,6 +10,11 @@ MISSING = "–"
 _ALMOST = 1e-9
 
 
+def word(said: str | None) -> str:
+    """What is no number."""
+    return MISSING if said is None else said
+
+
 def percent(share: float | None, digits: int = 2) -> str:
     """A share 0..1 as `98.61 %`; all and nothing are said only where they are true."""
     if share is None:

@@ -15,6 +15,7 @@ _NESTED: Mapping[str, tuple[str, ...]] = {
     "latency_us": tuple(Latency.model_fields),
     "ops": tuple(Ops.model_fields),
     "seeds": ("n", "mean", "sd"),
+    "audit": ("form", "computing", "xnnpack", "scaled", "per_channel", "zeros"),
 }
 
 
@@ -136,6 +137,7 @@ DETAILS = (
     Column("ops_int8", "int8 ops", numbers.count, "operators that compute in 8 bit"),
     Column("ops_float32", "float ops", numbers.count, "operators that compute in float"),
     Column("ops_other", "other ops", numbers.count, "operators of neither kind"),
+    Column("audit_form", "computes in", numbers.word, "the form of numbers, read from the file"),
 )
 
 

@@ -19,6 +19,7 @@ from pipeline.show import checks
 from pipeline.show.audit import Audit
 from pipeline.show.aware import Aware
 from pipeline.show.ensembles import Ensemble, Pupil
+from pipeline.show.files import Gate
 from pipeline.show.network import Layer, Side
 from pipeline.show.pruning import Rounds, Sensitivity
 from pipeline.show.records import Amount, Count, Facts, Interval, Record, Share
@@ -160,7 +161,7 @@ class Report(Record):
     variants: tuple[Variant, ...]
     recommended: str | None = None
     recommended_reason: str | None = None
-    gates: tuple[Facts, ...] = ()
+    gates: tuple[Gate, ...] = ()
     stages: tuple[Stage, ...] = ()
     evaluation: Evaluation | None = None
     training: Training | None = None

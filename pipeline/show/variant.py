@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pipeline.show.controls import Control
+from pipeline.show.files import Inside
 from pipeline.show.kernels import Kernel
 from pipeline.show.records import Amount, Count, Interval, Range, Record, Share
 from pipeline.show.replicas import Seeds
@@ -70,6 +71,7 @@ class Variant(Record):
     latency_by_threads: tuple[Threads, ...] = ()
     arena_bytes: Count | None = None
     ops: Ops | None = None
+    audit: Inside | None = None
     seeds: Seeds | None = None
     kernels: tuple[Kernel, ...] = ()
     controls: tuple[Control, ...] = ()
@@ -89,7 +91,7 @@ class Variant(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         row: dict[str, Any] = serialize(self)
-        for key in ("seeds", "latency_by_threads", "kernels", "controls"):
+        for key in ("seeds", "latency_by_threads", "kernels", "controls", "audit"):
             if not getattr(self, key):
                 row.pop(key, None)
         return row

@@ -15,8 +15,8 @@ from pipeline.data.dataset import test_split, validation_split
 from pipeline.data.several import several
 from pipeline.data.sources import Images, Labels
 from pipeline.measure import statistics
+from pipeline.measure.audit import audit, described
 from pipeline.measure.controls import controls
-from pipeline.measure.flatbuffer import inspect
 from pipeline.measure.latency import Latency, time_files
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.machine import machine, usable_cores
@@ -91,7 +91,8 @@ def ask(files: dict[str, Path], test: Images, validation: Images) -> dict[str, A
 
 def describe(name: str, path: Path) -> dict[str, Any]:
     """What a file says of itself."""
-    facts = inspect(path)
+    found = audit(path)
+    facts = found.facts
     return {
         "name": name,
         "file": f"tflite/{path.name}",
@@ -103,6 +104,7 @@ def describe(name: str, path: Path) -> dict[str, Any]:
         "macs": facts.macs,
         "arena_bytes": facts.arena_bytes,
         "ops": facts.ops,
+        "audit": described(found, name),
     }
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from pipeline.data.dataset import facts, training_split
 from pipeline.fit.history import read_history
+from pipeline.measure import gates
 from pipeline.measure.choice import recommend
 from pipeline.measure.kernels import FILE as KERNELS
 from pipeline.measure.machine import versions
 from pipeline.measure.replicas import over
 from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics, nth
 from pipeline.settings import Report as Settings
+from pipeline.settings.gates import parse
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
 from pipeline.show.findings import notes
@@ -145,12 +147,15 @@ def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure
         rows[name] |= {"seeds": seeds} if seeds else {}
         if rows[name]["status"] == "ok":
             rows[name] |= {"kernels": _kernels(inputs, name)}
+    asked = parse(settings.config.get("gates", {}))
+    bounds = [gates.kept(*gate, rows.get(gate.variant)) for gate in asked]
     recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp, measure)
     return {
         "machine": measured["machine"],
         "variants": list(rows.values()),
         "recommended": recommended,
         "recommended_reason": reason,
+        "gates": [*gates.genuine(rows.values()), *bounds],
     }
 
 
