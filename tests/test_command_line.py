@@ -1,6 +1,7 @@
 """The front door as a user meets it: what it prints, how it fails, what it leaves alone."""
 
 import gzip
+import json
 import os
 import shutil
 import struct
@@ -167,6 +168,22 @@ def test_bad_pictures_are_one_line_that_names_the_file_and_exit_3(harm, bad, ins
     assert says in done.errors[0]
     assert picture_of(copied / "digits") == before
     assert "Traceback" in (copied / ".history" / "digits" / "run.log").read_text()
+
+
+def test_a_gate_that_fails_is_exit_7_and_stands_in_the_report(inside, copied):
+    words = ("gates.int8.bytes=<= 10", "gates.int8.drop_pp=<= 100")
+    done = inside("run", *SMALL, *words, artifacts=copied)
+    assert done.code == 7
+    assert ran(done) == ["report"]
+    assert done.errors[-1].startswith("error: gates: int8.bytes: ")
+    assert "asked <= 10" in done.errors[-1]
+    assert "drop_pp" not in done.errors[-1]
+    assert done.out.splitlines()[-2].endswith(" gates kept")
+    report = json.loads((copied / "digits" / "report.json").read_text())
+    gates = {gate["name"]: gate["passed"] for gate in report["gates"]}
+    files = {"int8.form": True, "prune+int8.form": True}
+    assert gates == files | {"int8.bytes": False, "int8.drop_pp": True}
+    assert inside("run", *SMALL, *words, artifacts=copied).code == 7, "also when all is cached"
 
 
 def test_training_that_diverges_is_exit_4_and_earlier_results_stay(inside, copied):

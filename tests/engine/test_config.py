@@ -329,3 +329,27 @@ def test_qat_takes_a_fraction_of_the_rate_of_train_and_what_quantize_says_of_its
     assert (short.io, short.calibration_images) == ("int8", 7)
     with pytest.raises(ConfigError, match=r"qat.io is not set in a recipe: it is `quantize.io`"):
         Config.of(said | {"qat": {"io": "int8"}})
+
+
+def test_gates_are_read_from_a_recipe_and_from_the_command_line(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text('variants: [int8]\ngates: {int8.drop_pp: "<= 1", float32.bytes: "<= 9"}\n')
+    found = Config.load(recipe, ["gates.int8.bytes=<= 120000"])
+    wanted = {"int8.drop_pp": "<= 1", "float32.bytes": "<= 9", "int8.bytes": "<= 120000"}
+    assert found.gates == found.recipe()["gates"] == wanted
+    assert "gates" not in Config.load(recipe, ["gates={}"]).recipe()
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("gates={int9.bytes: '<= 1'}", "gates.int9.bytes: no variant of this run; did you mean"),
+        ("gates={qat.bytes: '<= 1'}", "gates.qat.bytes: no variant of this run"),
+        ("gates={int8.bytes: 5}", "int8.bytes: a bound as in \"<= 1\", not '5'"),
+        ("gates=[int8]", "gates: variants with bounds"),
+    ],
+)
+def test_gates_that_bind_nothing_are_refused(said, problem):
+    with pytest.raises(ConfigError) as caught:
+        Config.load(overrides=["variants=[int8]", said])
+    assert problem in str(caught.value)

@@ -59,6 +59,12 @@ def test_what_no_short_trial_takes_is_refused_before_a_search():
         space.check(config("search.space={build.width: {int: [8, 24]}}", *words))
 
 
+def test_gates_bind_the_winner_and_no_candidate():
+    whole = config(SPACE, "variants=[int8, prune+int8]", "gates={prune+int8.bytes: '<= 9'}")
+    assert space.candidate(whole, {"build.width": 9}).gates == {}
+    assert space.recipe(whole, {"build.width": 9})["gates"] == {"prune+int8.bytes": "<= 9"}
+
+
 def test_the_space_is_no_part_of_a_run():
     with_space, without = config(SPACE), config()
     assert with_space.recipe() == without.recipe()

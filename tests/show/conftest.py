@@ -75,6 +75,50 @@ def variant(name: str, size: int, accuracy: float, latency: float, **more: Any) 
             {"threads": 2, "p50": latency * 0.6},
         ],
         "ops": {"int8": 9, "float32": 1, "other": 0},
+        "audit": inside(),
+        **more,
+    }
+
+
+def inside(**more: Any) -> dict[str, Any]:
+    """What a file computes in, of two operations and a conversion."""
+    port = {
+        "name": "images",
+        "dtype": "uint8",
+        "shape": [1, 8, 8, 1],
+        "scale": 1.0,
+        "zero_point": 0,
+    }
+    odd = {
+        "name": "out",
+        "dtype": "int8",
+        "shape": [1, 10],
+        "scale": 0.00390625,
+        "zero_point": -128,
+    }
+    conv = {"code": "CONV_2D", "form": "int8", "given": ["int8"], "gives": ["int8"]}
+    return {
+        "form": "int8",
+        "claimed": "int8",
+        "computing": 2,
+        "xnnpack": 1,
+        "scaled": 1,
+        "per_channel": 1,
+        "zeros": 0.123456,
+        "inputs": [port],
+        "outputs": [odd],
+        "metadata": {"min_runtime_version": 16},
+        "operations": [
+            {
+                "number": 0,
+                "code": "QUANTIZE",
+                "form": "conversion",
+                "given": ["uint8"],
+                "gives": [],
+            },
+            {"number": 1, **conv, "weights": "int8", "scales": 24, "xnnpack": True},
+            {"number": 2, **conv, "code": "SOFTMAX", "xnnpack": False},
+        ],
         **more,
     }
 
@@ -208,7 +252,11 @@ def facts(troubled: dict[str, Any]) -> dict[str, Any]:
         ],
         "recommended": "int8",
         "recommended_reason": "Smallest within budget.",
-        "gates": [],
+        "gates": [
+            {"name": "int8.form", "asked": "is int8", "found": "int8", "passed": True},
+            {"name": "int8.bytes", "asked": "<= 30,000", "found": 36104.0, "passed": False},
+            {"name": "qat.bytes", "asked": "<= 1", "passed": False, "reason": "it failed"},
+        ],
         "stages": [{"name": "train", "key": "k" * 64, "seconds": 41.2}],
         "evaluation": {
             "split": "test",
@@ -287,6 +335,13 @@ def hostile(facts: dict[str, Any]) -> Report:
     facts["evaluation"]["per_class"] = [{"class": name, **score} for name in HOSTILE]
     facts["variants"][2]["name"] = "@SUM(A1)"
     facts["variants"][3] |= {"name": "<script>alert(2)</script>", "reason": "=cmd|' /C calc'!A0"}
+    facts["variants"][1]["audit"] = inside(problems=list(HOSTILE))
+    for number, name in enumerate(HOSTILE):
+        operation = {"number": number, "code": name, "form": "other", "given": [], "gives": []}
+        facts["variants"][1]["audit"]["operations"].append(operation)
+    facts["gates"] = [
+        {"name": f"{attack}.bytes", "asked": "<= 1", "passed": False, "reason": attack}
+    ]
     facts["notes"] = ["</style><script>alert(3)</script>", "[x](javascript:alert(1))"]
     facts["config"] = {"name": attack, "fence": "```\n````"}
     facts["machine"] = {attack: attack}

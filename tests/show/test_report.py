@@ -372,3 +372,41 @@ def test_a_bare_report_renders(make, facts, tmp_path):
     )  # fmt: skip
     render(bare, tmp_path, tmp_path)
     assert "No variant to ship" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_each_file_computes_in_stands_with_its_operations(rendered, report):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    text = (rendered / "report.md").read_text(encoding="utf-8")
+    for variant in report.variants[:3]:
+        row = page.rows[variant.name]
+        assert row["audit_xnnpack"] == ("1", "1 of 2")
+        assert row["audit_per_channel"] == ("1", "1 of 1")
+        assert row["audit_zeros"] == ("0.123456", "12.3 %")
+        assert (
+            f"| {variant.name} | int8 | 9 / 1 / 0 | 1 of 2 | 1 of 1 | 12.3 % | uint8 | int8 |"
+            in text
+        )
+    assert page.texts.count("SOFTMAX") == 3
+    assert "uint8 8×8×1" in page.texts
+    assert "int8 10, 0.003906 × (n - -128)" in page.texts
+
+
+def test_gates_say_what_was_asked_and_what_was_found(rendered):
+    page = Page((rendered / "report.html").read_text(encoding="utf-8"))
+    gates = {
+        facts["data-gate"]: facts["data-passed"] for _, facts in page.tags if "data-gate" in facts
+    }
+    assert gates == {"int8.form": "true", "int8.bytes": "false", "qat.bytes": "false"}
+    assert "int8.bytes: 36,104, asked <= 30,000" in page.texts
+    assert "qat.bytes: –, asked <= 1 (it failed)" in page.texts
+    text = (rendered / "report.md").read_text(encoding="utf-8")
+    assert "- kept: int8.form: int8, asked is int8\n" in text
+    assert "- FAILED: int8.bytes: 36,104, asked &lt;= 30,000\n" in text
+
+
+def test_an_earlier_report_without_an_audit_is_read(facts, figures_dir, tmp_path):
+    for variant in facts["variants"]:
+        variant.pop("audit", None)
+    render(Report.model_validate(facts | {"gates": []}), figures_dir, tmp_path)
+    for name in ("report.html", "report.md"):
+        assert "really int8" not in (tmp_path / name).read_text(encoding="utf-8")
