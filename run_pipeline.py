@@ -178,6 +178,19 @@ def benchmark(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="RUN", help="id, name, or a report.json")],
+    second: Annotated[str, typer.Argument(metavar="RUN")],
+    artifacts: Artifacts = Path("artifacts"),
+) -> None:
+    """Put two runs side by side: each variant, and which settings differ."""
+    from pipeline import console
+    from pipeline.publish import find_run
+
+    console.show_comparison(*(find_run(artifacts, said) for said in (first, second)))
+
+
+@app.command()
 def audit(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE.tflite ...", exists=True, dir_okay=False)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.errors import ConfigError, harmless
+from pipeline.errors import ConfigError, IntegrityError, harmless
 from pipeline.lazy import LazyTable, nearest
 from pipeline.publish import runs
 from pipeline.reference import layers_page, settings_page
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.draft import Draft
     from pipeline.measure.audit import Audit
     from pipeline.search.phase import Found
+    from pipeline.show.schema import Report
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 STYLES = {"cached": "dim", "run": "yellow", "waits": "cyan"}
@@ -163,6 +164,53 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
             f"{row['latency_ratio']:.2f}x",
         )
     console.print(table)
+
+
+def show_comparison(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Print two reports side by side, and what makes the runs different."""
+    from pipeline.show.comparison import differences, lines, remarks
+
+    reports = [_report(facts) for facts in (first, second)]
+    for place, report in zip(("first", "second"), reports, strict=True):
+        console.print(f"{place:<7} {report.name} {report.id}", markup=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("variant", overflow="fold", min_width=8)
+    table.add_column("run", style="dim")
+    for column in ("accuracy", "size", "latency", "of float32"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for line in lines(*reports):
+        table.add_row(*map(Text, line), style="" if line.run else "bold")
+    console.print(table, soft_wrap=False)
+    for remark in remarks(*reports):
+        console.print(f"  {remark}", style="dim", markup=False)
+    found = differences(*reports)
+    if not found:
+        console.print("same settings, pictures, versions and machine", markup=False)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for column in ("differs", "first", "second"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        table.add_row(*(Text(harmless(cell)) for cell in one))
+    console.print(table, soft_wrap=False)
+
+
+def _report(facts: dict[str, Any]) -> "Report":
+    """A report as types.
+
+    Raises:
+        IntegrityError: it is none, or one of another version.
+    """
+    from pydantic import ValidationError
+
+    from pipeline.show.schema import Report
+
+    try:
+        return Report.model_validate(facts)
+    except ValidationError as error:
+        what = error.errors()[0]
+        where = ".".join(map(str, what["loc"]))
+        raise IntegrityError(f"no report of this version: {where}: {what['msg']}") from error
 
 
 def show_audit(found: "Audit", problems: Sequence[str]) -> None:

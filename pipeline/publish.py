@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError, IntegrityError
 from pipeline.fingerprint import digest
+from pipeline.lazy import nearest
 from pipeline.settings import LOGS
 from pipeline.store import MANIFEST, Entry, sync
 
@@ -17,6 +18,8 @@ SEARCH = "search"  # a folder in that of the results, which a run leaves as it i
 SPACE = "space.json"  # in it: what it searches
 NEW, OLD = ".pix2pocket-new-", ".pix2pocket-old-"  # beside a target while it is swapped
 PUBLISHED = ("export", "report")
+REPORT = "report.json"
+LISTED = 5  # runs that a line names
 
 
 def log_file(root: Path, name: str) -> Path:
@@ -112,6 +115,32 @@ def runs(root: Path) -> list[dict[str, Any]]:
     """Reports of every run whose results were published, oldest first."""
     found = [load_report(path) for path in root.glob(f"{HISTORY}/*/[!.]*.json")]
     return sorted(found, key=lambda report: str(report["created"]))
+
+
+def find_run(root: Path, said: str) -> dict[str, Any]:
+    """The report of a run: by its id or the beginning of one, by its name, or by a path.
+
+    A name stands for what lies published under it. A path is that of a `report.json`, or of the
+    folder that holds one.
+
+    Raises:
+        ConfigError: there is no such run, or several begin so.
+        IntegrityError: its report cannot be read.
+    """
+    path = Path(said)
+    for file in (path, path / REPORT, root / said / REPORT):
+        if file.is_file():
+            return load_report(file)
+    known = {str(report["id"]): report for report in runs(root)}
+    found = [name for name in known if name.startswith(said)]
+    if len(found) == 1:
+        return known[found[0]]
+    if found:
+        raise ConfigError(f"{said}: {len(found)} runs begin so: {', '.join(found[:LISTED])}")
+    near = nearest(said, [*known, *(str(report["name"]) for report in known.values())])
+    raise ConfigError(
+        f"{said}: no run in {root}; see `show runs`" + (f" ({near})" if known else "")
+    )
 
 
 def _is_published(target: Path, stamp: str) -> bool:

@@ -324,7 +324,17 @@ def test_the_last_line_of_a_failed_run_is_its_error_in_the_log_too(copied, insid
 def test_help_names_every_command():
     done = call("--help")
     assert done.code == 0
-    for command in ("run", "search", "explain", "show", "init", "clean", "benchmark", "audit"):
+    for command in (
+        "run",
+        "search",
+        "explain",
+        "show",
+        "init",
+        "clean",
+        "benchmark",
+        "audit",
+        "compare",
+    ):
         assert f"\n  {command} " in done.out
     assert "Config" not in done.out, "words of the code, not of the user"
 
@@ -354,3 +364,34 @@ def test_audit_looks_into_files_and_catches_one_that_is_misnamed(finished, tmp_p
     assert call("audit", tmp_path / "int8.tflite", "--as", "float32").code == 0
     (tmp_path / "int8.tflite").write_bytes(b"TFL3" * 4)
     assert call("audit", tmp_path / "int8.tflite").code == 6
+
+
+def test_compare_puts_two_runs_side_by_side(inside, copied):
+    inside("run", *SMALL, "report.max_drop_pp=3", artifacts=copied)
+    ids = [path.stem for path in (copied / ".history" / "digits").glob("*.json")]
+    first, second = sorted(ids)
+    done = call("compare", first, "digits", artifacts=copied)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[:2] == [f"first   digits {first}", f"second  digits {second}"]
+    assert "report.max_drop_pp  1.0    3.0" in done.out
+    same = call("compare", second, copied / "digits" / "report.json", artifacts=copied)
+    assert same.out.splitlines()[-1] == "same settings, pictures, versions and machine"
+
+
+@pytest.mark.parametrize(
+    ("run", "code", "says"),
+    [
+        ("digts", 2, "digts: no run in "),
+        ("2", 2, "2: 2 runs begin so: "),
+        ("{broken}", 6, "cannot be read"),
+        ("{odd}", 6, "no report of this version: "),
+    ],
+)
+def test_what_is_no_run_is_named(run, code, says, inside, copied, tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "odd.json").write_text("{}")
+    inside("run", *SMALL, "report.max_drop_pp=3", artifacts=copied)
+    word = run.format(broken=tmp_path / "broken.json", odd=tmp_path / "odd.json")
+    done = call("compare", word, "digits", artifacts=copied)
+    assert (done.code, len(done.errors)) == (code, 1), done.err
+    assert says in done.errors[0]
