@@ -115,6 +115,11 @@ def out_of_resources(error: BaseException) -> bool:
     """Tell whether disk, memory or a permission was lacking, whoever says so."""
     if isinstance(error, OSError):
         return error.errno in FULL or isinstance(error, shutil.Error)
+    return out_of_memory(error)
+
+
+def out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory was lacking, which another network may want less of."""
     return isinstance(error, MemoryError) or type(error).__name__ == TENSORFLOW_FULL
 
 

@@ -46,8 +46,15 @@ for one in (_StrictLoader, _StrictDumper):
 
 def dump(recipe: Mapping[str, Any]) -> str:
     """Write a recipe as YAML that `read` takes for the same."""
-    text: str = yaml.dump(dict(recipe), Dumper=_StrictDumper, sort_keys=False, allow_unicode=True)
-    return text
+
+    def written(readable: bool) -> str:
+        text: str = yaml.dump(
+            dict(recipe), Dumper=_StrictDumper, sort_keys=False, allow_unicode=readable
+        )
+        return text
+
+    text = written(True)
+    return text if parse(text, "a recipe") == recipe else written(False)  # odd ends of lines
 
 
 def parse(text: str, where: str) -> Any:

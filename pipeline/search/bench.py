@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from pipeline.config import Config
 from pipeline.errors import DataError, ResourceError
 from pipeline.fingerprint import FileMemo
-from pipeline.guard import lacking, one_line, out_of_resources
+from pipeline.guard import lacking, one_line, out_of_memory, out_of_resources
 from pipeline.plan import Plan
 from pipeline.progress import aside
 from pipeline.runner import Runner
@@ -89,12 +89,7 @@ class Bench:
                 self.stop.heed()
                 continue
             found = self.tried(number_of(given.trial_id), *oracles.values(search, given))
-            given.status = "FAILED"
-            if found.status == "trained":
-                oracle.update_trial(
-                    given.trial_id, {search.objective: found.score(search.objective)}
-                )
-                given.status = "COMPLETED"
+            given.status = "COMPLETED" if found.status == "trained" else "FAILED"
             oracle.end_trial(given)
 
     def tried(self, number: int, values: Values, epochs: int | None) -> Trial:
@@ -112,8 +107,7 @@ class Bench:
         with aside(self.log):
             said |= self._outcome(number, values, epochs)
         found = Trial(**said, seconds=round(time.monotonic() - started, 2))
-        self.trials.keep(found)
-        return found
+        return self.trials.keep(found)
 
     def _outcome(self, number: int, values: Values, epochs: int | None) -> Mapping[str, Any]:
         """Status, what was measured, and the reason where it was not trained."""
@@ -131,8 +125,11 @@ class Bench:
             }
         except Refused as refused:
             return {"status": "refused", "reason": str(refused), **refused.facts}
-        except (ResourceError, DataError):
-            raise
+        except (ResourceError, DataError) as error:
+            if not out_of_memory(error.__cause__):
+                raise
+            log.exception("trial %d lacks memory", number)
+            return {"status": "failed", "reason": one_line(error)}
         except Exception as error:
             self.stop.heed()
             if isinstance(error, OSError) and out_of_resources(error):

@@ -61,10 +61,8 @@ def lead(bench: Bench, oracle: Kept, recipe: Path) -> None:
         try:
             crew.start()
             while not crew.is_done(servicer):
-                servicer.heed()
                 bench.stop.heed()
                 time.sleep(SECONDS)
-            servicer.heed()
         finally:
             crew.end()
 
@@ -99,15 +97,17 @@ class _Crew:
 
         The dead are replaced. Of those elsewhere that have gone, the trial is another's.
         """
+        servicer.heed()
         for worker in self.workers:
             code = worker.process.poll()
-            if code:
+            if code and worker.name not in self.oracle.dismissed:
                 self._replace(worker, code)
-        elsewhere = self.oracle.tuner_ids | set(self.oracle.ongoing_trials)
-        elsewhere -= {worker.name for worker in self.workers}
+        elsewhere = servicer.known | set(self.oracle.ongoing_trials)
+        elsewhere -= {worker.name for worker in self.workers} | self.oracle.dismissed
         gone = {name for name in elsewhere if servicer.silent(name) > wire.SILENCE}
         for name in sorted(gone):
             number = self.oracle.let_go(name)
+            servicer.forget(name)
             told = f"; trial {number} is another's now" if number else ""
             say(f"  {name} has not been heard of for {wire.SILENCE:.0f} s{told}", "yellow")
         running = any(worker.process.poll() is None for worker in self.workers)
@@ -143,6 +143,8 @@ class _Crew:
 
     def _give_up(self, trial: Any, code: int) -> None:
         """Count a trial as failed that takes every worker with it, as for want of memory."""
+        if trial.trial_id in self.oracle.ended:
+            return
         tried, epochs = values(self.bench.search, trial)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         reason = f"{LIVES} workers died over it, the last by {how}"
@@ -156,7 +158,6 @@ class _Crew:
                 reason=reason,
             )
         )
-        trial.status = "FAILED"
         self.oracle.end_trial(trial)
 
     def _process(self, name: str) -> subprocess.Popen[bytes]:
@@ -172,7 +173,11 @@ class _Crew:
         words = [FRONT_DOOR, "search", self.recipe, "--artifacts", artifacts]
         with self._log(name).open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *map(str, words)], env=env, stdout=log, stderr=log
+                [sys.executable, *map(str, words)],
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is the chief's, which ends them in its time
             )
 
     def _log(self, name: str) -> Path:

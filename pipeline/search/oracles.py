@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from pipeline.errors import ConfigError
-from pipeline.search.kept import Kept
-from pipeline.search.space import Values, points, rounded
+from pipeline.search.kept import Kept, alone
+from pipeline.search.space import Values, ladder
 from pipeline.settings import Search
 from pipeline.settings.searching import short
 
@@ -22,6 +22,7 @@ with warnings.catch_warnings():
 DRAWS, STARTS = 1000, 4  # points at which the Gaussian process is asked, and gone on from
 RESTARTS = 4  # of a fit of the Gaussian process: KerasTuner's 20 take seconds
 EPOCHS = "tuner/epochs"  # what Hyperband calls those of a trial
+CLOSED = "closed"  # of a bracket for which there is nothing new
 
 
 class RandomOracle(Kept, keras_tuner.oracles.RandomSearchOracle):
@@ -91,13 +92,79 @@ class BayesianOracle(Kept, _Promising):
         self._random_state.set_state((name, np.array(keys, np.uint32), *rest))
 
 
-class HyperbandOracle(Kept, keras_tuner.oracles.HyperbandOracle):
+class _Halving(keras_tuner.oracles.HyperbandOracle):
+    """KerasTuner's, which goes on where a round cannot be filled: that of a small space, or of one
+    that has lost a trial. What is missing counts as what is thrown out.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Say what to try: what is best in a round that is over, or something new.
+
+        Source: Li et al., 2018, "Hyperband: a novel bandit-based approach to hyperparameter
+        optimization".
+        """
+        self._remove_completed_brackets()
+        for bracket in self._brackets:
+            said: dict[str, Any] | None = self._filled(trial_id, bracket)
+            said = said or self._promoted(trial_id, bracket)
+            if said:
+                return said
+        if not any(CLOSED in bracket for bracket in self._brackets):
+            self._increment_bracket_num()
+            self._start_new_bracket()
+            said = self._filled(trial_id, self._brackets[-1])
+            if said:
+                return said
+        return {"status": TrialStatus.IDLE if self.ongoing_trials else TrialStatus.STOPPED}
+
+    def _filled(self, trial_id: str, bracket: dict[str, Any]) -> dict[str, Any] | None:
+        """Something new for the first round of a bracket; None where it is full, or nothing is."""
+        wanted = self._get_size(bracket["bracket_num"], 0)
+        if CLOSED in bracket or len(bracket["rounds"][0]) >= wanted:
+            return None
+        said: dict[str, Any] = self._random_trial(trial_id, bracket)
+        if said["status"] == TrialStatus.RUNNING:
+            return said
+        bracket[CLOSED] = True  # all there is was tried
+        return None
+
+    def _promoted(self, trial_id: str, bracket: dict[str, Any]) -> dict[str, Any] | None:
+        """The best of a round, once it is known to be among those that go on."""
+        number, rounds = bracket["bracket_num"], bracket["rounds"]
+        grown = CLOSED in bracket or len(rounds[0]) >= self._get_size(number, 0)
+        for place in range(1, len(rounds)):
+            before, wanted = (self._get_size(number, one) for one in (place - 1, place))
+            past = [self.trials[info["id"]] for info in rounds[place - 1]]
+            gone_on = {info["past_id"] for info in rounds[place]}
+            left = [
+                trial
+                for trial in past
+                if trial.status == TrialStatus.COMPLETED and trial.trial_id not in gone_on
+            ]
+            lost = sum(trial.status == TrialStatus.FAILED for trial in past)
+            missing = max(0, before - len(past)) if grown else 0
+            if left and len(left) + lost + missing > before - wanted:
+                best = max(left, key=lambda trial: trial.score)
+                rounds[place].append({"past_id": best.trial_id, "id": trial_id})
+                values = dict(best.hyperparameters.values) | {
+                    "tuner/trial_id": best.trial_id,
+                    EPOCHS: self._get_epochs(number, place),
+                    "tuner/initial_epoch": self._get_epochs(number, place - 1),
+                    "tuner/bracket": number,
+                    "tuner/round": place,
+                }
+                return {"status": TrialStatus.RUNNING, "values": values}
+            grown = grown and not any(trial.status == TrialStatus.RUNNING for trial in past)
+        return None
+
+
+class HyperbandOracle(Kept, _Halving):
     """Many for a few epochs, the best of them for more; over and over until there are enough.
 
     One that was refused or broke in the first round leaves its place to another.
     """
 
-    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    @alone
     def end_trial(self, trial: Trial) -> None:
         """Take a result."""
         if self.became(trial).status != "trained":
@@ -112,14 +179,9 @@ class HyperbandOracle(Kept, keras_tuner.oracles.HyperbandOracle):
         most = self._get_num_brackets() - 1
         return sum(self._get_size(most, number) for number in range(most + 1))
 
-    @property
-    def first_round(self) -> int:
-        """How many different points it begins with."""
-        return int(self._get_size(self._get_num_brackets() - 1, 0))
-
 
 class GridOracle(Kept, keras_tuner.oracles.GridSearchOracle):
-    """All there are, in order; ten along a range of fractions that has no step."""
+    """All there are, in order."""
 
     def get_state(self) -> dict[str, Any]:
         """With what of the grid was tried."""
@@ -147,8 +209,7 @@ def make(search: Search, epochs: int) -> Kept:
     """Make the oracle of a search whose trials have up to so many epochs.
 
     Raises:
-        ConfigError: Hyperband would train none for all its epochs: it has too few trials for it,
-            or its space too few points.
+        ConfigError: Hyperband would train none for all its epochs.
     """
     common: dict[str, Any] = {
         "objective": keras_tuner.Objective(search.objective, "max"),
@@ -175,11 +236,6 @@ def make(search: Search, epochs: int) -> Kept:
             f"{oracle.first_bracket} until one has them all, not {search.trials}: more trials, "
             "fewer search.epochs, or a larger search.factor"
         )
-    if points(search) < oracle.first_round:
-        raise ConfigError(
-            f"search.space: has {points(search):.0f} points, and hyperband of {epochs} epochs by "
-            f"{search.factor} begins with {oracle.first_round}: search.algorithm=grid tries all"
-        )
     return oracle
 
 
@@ -191,9 +247,16 @@ def _spread(seed: int) -> int:
 
 
 def hyperparameters(search: Search) -> HyperParameters:
-    """The space as KerasTuner has it; choices by what they are called."""
+    """The space as KerasTuner has it; choices by what they are called, fractions by their place.
+
+    Its own steps of fractions stop short of the end, its grid of ten has eleven in no order.
+    """
     found = HyperParameters()
     for key, said in search.space.items():
+        steps = ladder(said, whole=search.algorithm == "grid")
+        if steps:
+            found.Int(key, 0, len(steps) - 1)
+            continue
         for kind, values in said.items():
             match kind:
                 case "int":
@@ -213,5 +276,6 @@ def values(search: Search, trial: Trial) -> tuple[Values, int | None]:
     found = {}
     for key, range_ in search.space.items():
         names = {short(value): value for value in range_.get("choice", ())}
-        found[key] = names[said[key]] if names else rounded(said[key], range_)
+        steps = ladder(range_, whole=search.algorithm == "grid")
+        found[key] = names[said[key]] if names else steps[said[key]] if steps else said[key]
     return found, said.get(EPOCHS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from math import ceil, floor, inf, log10, prod
+from math import ceil, floor, log10
 from typing import Any
 
 from pipeline.config import Config
@@ -15,7 +15,8 @@ FILE = "int8"  # the variant whose file is to fit
 CANDIDATE = "candidate"
 WARMUP = 0.25  # of a trial's epochs at most, which may be fewer than those of the recipe
 DIGITS = 4  # behind the first of what a number that was drawn may differ by
-NEARLY = 1e-8  # what floating point may be short of a whole step; KerasTuner's allowance
+NEARLY = 1e-8  # what floating point may be short of a whole step
+TEN = 10  # values a grid takes of a range without steps
 
 
 def recipe(config: Config, values: Values) -> dict[str, Any]:
@@ -92,6 +93,27 @@ def ends(search: Search) -> Iterator[tuple[str, Any]]:
                 yield key, value if kind in {"choice", "int"} else float(value)
 
 
+def ladder(range_: Range, *, whole: bool) -> list[float] | None:
+    """The values of a range of fractions that has steps, both ends among them if they are met.
+
+    None of any other range. `whole` makes ten of one without steps, as a grid needs.
+    """
+    ((kind, values),) = range_.items()
+    if kind not in {"float", "log"}:
+        return None
+    low, high, *step = map(float, values)
+    if step:
+        count = floor((high - low) / step[0] + NEARLY)
+        found = [low + place * step[0] for place in range(count + 1)]
+    elif whole and kind == "log":
+        found = [low * (high / low) ** (place / (TEN - 1)) for place in range(TEN)]
+    elif whole:
+        found = [low + (high - low) * place / (TEN - 1) for place in range(TEN)]
+    else:
+        return None
+    return [rounded(value, range_) for value in found]
+
+
 def rounded(value: Any, range_: Range) -> Any:
     """A number that was drawn as it is worth writing down, in its range; others as they are."""
     ((kind, values),) = range_.items()
@@ -100,19 +122,3 @@ def rounded(value: Any, range_: Range) -> Any:
     low, high, *step = map(float, values)
     scale = value if kind == "log" else step[0] if step else high - low
     return min(max(round(value, DIGITS - floor(log10(scale))), low), high)
-
-
-def points(search: Search) -> float:
-    """How many points a space has; infinitely many along a range without a step."""
-    return prod(_along(range_) for range_ in search.space.values())
-
-
-def _along(range_: Range) -> float:
-    ((kind, values),) = range_.items()
-    if kind == "choice":
-        return float(len(values))
-    low, high, *step = values
-    if kind == "int" or step:
-        steps: int = floor((high - low) / (step[0] if step else 1) + NEARLY)
-        return 1.0 + steps
-    return inf

@@ -64,9 +64,13 @@ class Trials:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, trial: Trial) -> None:
-        """Write a trial down; it is there whole or not at all."""
+    def keep(self, trial: Trial) -> Trial:
+        """Write a trial down, whole or not at all, and return it; what is there already stands."""
+        held = self.find(trial.trial)
+        if held is not None and (held.values, held.epochs) == (trial.values, trial.epochs):
+            return held
         write(self._file(trial.trial), trial.model_dump_json(indent=1))
+        return trial
 
     def find(self, number: int) -> Trial | None:
         """A trial by its number; None where it has not ended."""

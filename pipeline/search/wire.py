@@ -25,8 +25,11 @@ SIGN = 5.0  # seconds between two signs of life of a worker
 SILENCE = 60.0  # seconds without one, after which a worker counts as gone
 AT_ONCE = 10.0  # seconds in which a chief that is there answers
 PATIENCE = 600.0  # seconds that a worker waits for a chief that is not
+HANDLERS = 32  # threads: signs of life wait for no trial that is thought of
+GRACE = 1.0
 SECONDS = 0.5  # between two calls
 ABSENT = {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}
+DIRECT = (("grpc.enable_http_proxy", 0),)  # not even this machine is found by way of a proxy
 NAME = "worker"  # in the metadata of a call: whose it is
 
 
@@ -46,6 +49,15 @@ class Servicer(OracleServicer):
     def silent(self, name: str) -> float:
         """Seconds since a worker was last heard of; of one never heard of, since it was missed."""
         return time.monotonic() - self._heard.setdefault(name, time.monotonic())
+
+    @property
+    def known(self) -> set[str]:
+        """Who was heard of, and not forgotten."""
+        return set(self._heard)
+
+    def forget(self, name: str) -> None:
+        """Know nothing of a worker any more."""
+        self._heard.pop(name, None)
 
     def _answer(self, call: str, request: Any, context: Any) -> Any:
         if self.problem is not None:
@@ -67,10 +79,6 @@ class Servicer(OracleServicer):
         """The next trial of a worker."""
         return self._answer("CreateTrial", request, context)
 
-    def UpdateTrial(self, request: Any, context: Any) -> Any:
-        """The score of a trial."""
-        return self._answer("UpdateTrial", request, context)
-
     def EndTrial(self, request: Any, context: Any) -> Any:
         """A trial is over."""
         return self._answer("EndTrial", request, context)
@@ -86,7 +94,7 @@ def served(oracle: Kept, ip: str, port: int) -> Iterator[tuple[Servicer, int]]:
         ResourceError: the port is taken, or the address is none of this machine.
     """
     alone = (("grpc.so_reuseport", 0),)  # or a second chief would share the port with the first
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=alone)
+    server = grpc.server(futures.ThreadPoolExecutor(HANDLERS), options=alone)
     servicer = Servicer(oracle)
     get_service_grpc().add_OracleServicer_to_server(servicer, server)
     address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
@@ -100,7 +108,7 @@ def served(oracle: Kept, ip: str, port: int) -> Iterator[tuple[Servicer, int]]:
     try:
         yield servicer, bound
     finally:
-        server.stop(None).wait()
+        server.stop(GRACE).wait()  # what is being answered is to arrive
 
 
 class _Call(NamedTuple):
@@ -142,17 +150,13 @@ class Client(OracleClient):
         ip, port = os.environ[IP], os.environ[PORT]
         self._address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
         self._signed = _Signed(os.environ[ID])
-        channel = grpc.intercept_channel(grpc.insecure_channel(self._address), self._signed)
+        channel = grpc.intercept_channel(grpc.insecure_channel(self._address, DIRECT), self._signed)
         self.stub = get_service_grpc().OracleStub(channel)
         threading.Thread(target=self._live, daemon=True).start()
 
     def create_trial(self, tuner_id: str) -> Any:
         """Ask what to try next."""
         return self._patiently(lambda: super(Client, self).create_trial(tuner_id))
-
-    def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> Any:
-        """Say how good a trial was."""
-        return self._patiently(lambda: super(Client, self).update_trial(trial_id, metrics, step))
 
     def end_trial(self, trial: Any) -> None:
         """Say that a trial is over."""

@@ -16,9 +16,9 @@ from PIL import Image
 
 from pipeline import Config, run
 from pipeline.errors import ConfigError, ConversionError, IntegrityError, TrainingError
-from pipeline.search.examine import Examiner
 from pipeline.search.phase import search
 from pipeline.search.trials import Trials
+from pipeline.stages import build
 from tests.front_door import ROOT, command
 
 SPACE = "search.space={build.width: {int: [4, 12, 4]}, train.learning_rate: {log: [2e-3, 2e-2]}}"
@@ -154,19 +154,19 @@ def test_what_a_worker_elsewhere_is_at_is_not_swept_away(copied):
 
 
 def test_a_candidate_without_the_memory_it_wants_is_one_that_failed(tmp_path, monkeypatch):
-    examined, asked = Examiner.examine, []
+    run, asked = build.run, []
 
-    def tight(self, runner):
-        asked.append(runner)
+    def tight(settings, inputs, out):
+        asked.append(settings)
         if len(asked) == 1:
             raise MemoryError("a great deal")
-        return examined(self, runner)
+        return run(settings, inputs, out)
 
-    monkeypatch.setattr(Examiner, "examine", tight)
+    monkeypatch.setattr(build, "run", tight)
     widths = "search.space={build.width: {int: [4, 12, 4]}}"
     found = search(config(widths, "search.algorithm=grid", "search.trials=2"), artifacts=tmp_path)
     assert [trial.status for trial in found.trials] == ["failed", "trained", "refused"]
-    assert found.trials[0].reason == "a great deal"
+    assert "a great deal" in found.trials[0].reason
 
 
 def test_a_folder_of_another_search_is_refused(searched):

@@ -168,13 +168,23 @@ def test_a_point_laid_over_a_recipe_leaves_the_space_as_it_was():
 
 
 @pytest.mark.parametrize(
-    ("said", "points"),
+    ("said", "whole", "steps"),
     [
-        ("{build.width: {int: [8, 64]}}", 57),
-        ("{build.width: {int: [8, 24, 8]}, augment.policy: {choice: [light, strong]}}", 6),
-        ("{train.label_smoothing: {float: [0, 0.3, 0.1]}}", 4),
-        ("{train.learning_rate: {log: [1e-3, 1]}, build.width: {int: [8, 9]}}", float("inf")),
+        ({"float": [0, 1, 0.1]}, False, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]),
+        ({"float": [0, 0.3, 0.1]}, False, [0, 0.1, 0.2, 0.3]),
+        ({"float": [0.1, 0.7, 0.2]}, True, [0.1, 0.3, 0.5, 0.7]),
+        ({"float": [0, 0.5, 0.2]}, False, [0, 0.2, 0.4]),
+        ({"float": [0, 0.9]}, True, [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
+        ({"float": [0, 0.9]}, False, None),
+        ({"int": [1, 9]}, True, None),
+        ({"choice": [1.0, 2.0]}, True, None),
     ],
 )
-def test_the_points_of_a_space_are_counted(said, points):
-    assert space.points(config(f"search.space={said}").search) == points
+def test_a_range_with_steps_has_both_its_ends(said, whole, steps):
+    assert space.ladder(said, whole=whole) == steps
+
+
+def test_ten_over_orders_of_magnitude_are_even_in_those():
+    found = space.ladder({"log": [1e-4, 1e-1]}, whole=True)
+    assert (len(found), found[0], found[3], found[6], found[9]) == (10, 1e-4, 1e-3, 1e-2, 1e-1)
+    assert found[1] == 0.00021544

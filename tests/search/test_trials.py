@@ -78,10 +78,21 @@ def test_a_trial_comes_back_as_it_was(tmp_path):
     ]
 
 
+def test_what_was_written_of_a_trial_stands(tmp_path):
+    trials, first = Trials(tmp_path), trained(1, 0.9)
+    assert trials.keep(first) is first
+    late = first.model_copy(update={"status": "failed", "val_accuracy": None, "reason": "late"})
+    assert trials.keep(late) == first == trials.find(1)
+    other = first.model_copy(update={"values": {"build.width": 3}})
+    assert trials.keep(other) == other == trials.find(1)
+
+
 def test_a_recipe_comes_back_as_it_was(tmp_path):
     said = {
         "name": "pétanque",
-        "ingest": {"classes": ["1e5", "1.5e-3", "2:4", "yes", "null", "7", "-.5e+2", "è"]},
+        "ingest": {
+            "classes": ["1e5", "1.5e-3", "2:4", "yes", "null", "7", "-.5e+2", "è", "a\x85b"]
+        },
         "train": {"learning_rate": 1e-05, "weight_decay": 0.1, "epochs": 3, "nesterov": True},
         "augment": {"policy": [{"flip": None}, "light"]},
     }

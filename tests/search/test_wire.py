@@ -148,3 +148,66 @@ def test_an_address_of_six_is_one():
             assert port > 0
     except ResourceError:
         pytest.skip("this machine has no IPv6")
+
+
+def test_a_proxy_is_not_asked_for_this_machine(pretence, client, monkeypatch):
+    for name in ("http_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(wire, "PATIENCE", 5.0)
+    with wire.served(pretence.begin(), roles.LOOPBACK, 0) as (_, port):
+        assert client(port).create_trial("attic").status == "RUNNING"
+
+
+def test_signs_of_life_are_heard_while_a_trial_is_thought_of(pretence, client, monkeypatch):
+    monkeypatch.setattr(wire, "SIGN", 0.1)
+    oracle = pretence.begin()
+    with wire.served(oracle, roles.LOOPBACK, 0) as (servicer, port):
+        attic, cellar = client(port), client(port, "cellar")
+        attic.create_trial("attic")
+        with oracle.lock:  # as by a long fit
+            asking = threading.Thread(target=cellar.create_trial, args=("cellar",))
+            asking.start()
+            time.sleep(1.5)
+            assert servicer.silent("attic") < 1.0
+            assert servicer.silent("cellar") < 1.0
+        asking.join(20.0)
+
+
+def test_a_worker_whose_last_word_is_a_crash_is_not_replaced(pretence, client, monkeypatch):
+    class Ended:
+        def poll(self):
+            return -6
+
+    oracle = pretence.begin()
+    ours = crew(oracle)
+    ours.workers.append(company._Worker("worker1", Ended()))
+    monkeypatch.setattr(ours, "_replace", lambda worker, code: replaced.append(code))
+    replaced = []
+    with wire.served(oracle, roles.LOOPBACK, 0) as (servicer, port):
+        worker = client(port, "worker1")
+        for _ in range(2):
+            given = worker.create_trial("worker1")
+            pretence.trials.keep(pretence.outcome(given))
+            end(worker, given, pretence.trials.find(number_of(given.trial_id)))
+        ours.is_done(servicer)
+        assert replaced == [-6]
+        assert worker.create_trial("worker1").status == "STOPPED"
+        replaced.clear()
+        ours.is_done(servicer)
+        assert not replaced
+
+
+def test_one_that_trains_for_a_chief_begun_anew_is_waited_for(pretence, client, monkeypatch):
+    monkeypatch.setattr(wire, "SIGN", 0.1)
+    oracle = pretence.begin()
+    with wire.served(oracle, roles.LOOPBACK, 0) as (servicer, port):
+        attic, ours = client(port), crew(oracle)
+        wait_for(lambda: "attic" in servicer.known)
+        assert not ours.is_done(servicer), "it is there, and does not know that it is over"
+        while attic.create_trial("attic").status != "STOPPED":
+            given = attic.create_trial("attic")
+            pretence.trials.keep(pretence.outcome(given))
+            end(attic, given, pretence.trials.find(number_of(given.trial_id)))
+        assert ours.is_done(servicer)
