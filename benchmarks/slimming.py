@@ -63,6 +63,7 @@ NETWORKS: Mapping[str, Sequence[str]] = {
     "mobilenet_v2": (
         "build={model: mobilenet_v2, width: 0.25, preprocess: standardize}",
         *SHORTER,
+        "slim.epochs=2",
     ),
 }
 PRESETS = "slim.presets={half: {macs: 0.5, bytes: 0.6}, mild: {macs: 0.65}}"
