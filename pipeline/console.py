@@ -245,9 +245,8 @@ def _told(found: "Audit") -> Iterator[str]:
     from pipeline.show.numbers import percent, size
 
     facts = found.facts
-    zeros = 1 - facts.nonzero_params / facts.params if facts.params else 0.0
     yield f"{size(facts.bytes)}, {size(facts.gzip_bytes)} by gzip; sha256 {facts.sha256}"
-    yield f"{facts.params:,} weights, {percent(zeros)} of them zeros; {facts.macs:,} MACs"
+    yield f"{facts.params:,} weights, {percent(found.zeros)} of them zeros; {facts.macs:,} MACs"
     many, all_ = found.per_channel
     if all_:
         yield f"{many} of {all_} quantized constants have a scale for each channel"

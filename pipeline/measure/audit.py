@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pipeline.measure import delegate
 from pipeline.measure.arena import activations
-from pipeline.measure.flatbuffer import FileFacts, Weights, facts_of, load
+from pipeline.measure.flatbuffer import FileFacts, facts_of, load
 from pipeline.measure.forms import COMPUTES_NOTHING, FileForm, Form, file_form, forms
 from pipeline.measure.tflite import Graph
 
@@ -74,9 +74,10 @@ class Audit:
         return None if None in taken else (sum(map(bool, taken)), len(taken))
 
     @property
-    def kernels(self) -> tuple[Weights, ...]:
-        """Weights of two axes or more."""
-        return tuple(one for one in self.facts.weights if len(one.shape) > 1)
+    def zeros(self) -> float:
+        """The share of weights that stand for zero, 0..1."""
+        facts = self.facts
+        return 1 - facts.nonzero_params / facts.params if facts.params else 0.0
 
 
 def audit(path: Path) -> Audit:
@@ -113,7 +114,7 @@ def described(found: Audit, name: str) -> dict[str, Any]:
         "xnnpack": taken[0] if taken else None,
         "scaled": scaled,
         "per_channel": channels,
-        "zeros": 1 - facts.nonzero_params / facts.params if facts.params else 0.0,
+        "zeros": found.zeros,
         "inputs": [vars(port) for port in facts.inputs],
         "outputs": [vars(port) for port in facts.outputs],
         "metadata": found.metadata,

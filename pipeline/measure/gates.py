@@ -4,6 +4,8 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.measure.audit import INTEGERS
+
 SIGNS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 Row = Mapping[str, Any]
 
@@ -50,5 +52,5 @@ def genuine(rows: Iterable[Row]) -> list[dict[str, Any]]:
             "reason": "; ".join(row["audit"]["problems"]) or None,
         }
         for row in rows
-        if row.get("audit") and row["audit"]["claimed"] in {"int8", "int16x8"}
+        if row.get("audit") and row["audit"]["claimed"] in INTEGERS
     ]

@@ -84,6 +84,11 @@ class Servicer(OracleServicer):
         return self._answer("EndTrial", request, context)
 
 
+def _place(ip: str, port: int | str) -> str:
+    """An address and a port in one; one of IPv6 stands in brackets."""
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
 @contextmanager
 def served(oracle: Kept, ip: str, port: int) -> Iterator[tuple[Servicer, int]]:
     """Answer workers at an address for a while; port 0 is any that is free.
@@ -97,7 +102,7 @@ def served(oracle: Kept, ip: str, port: int) -> Iterator[tuple[Servicer, int]]:
     server = grpc.server(futures.ThreadPoolExecutor(HANDLERS), options=alone)
     servicer = Servicer(oracle)
     get_service_grpc().add_OracleServicer_to_server(servicer, server)
-    address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+    address = _place(ip, port)
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError as error:
@@ -147,8 +152,7 @@ class Client(OracleClient):
 
     def __init__(self) -> None:
         super().__init__(None)
-        ip, port = os.environ[IP], os.environ[PORT]
-        self._address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+        self._address = _place(os.environ[IP], os.environ[PORT])
         self._signed = _Signed(os.environ[ID])
         channel = grpc.intercept_channel(grpc.insecure_channel(self._address, DIRECT), self._signed)
         self.stub = get_service_grpc().OracleStub(channel)
