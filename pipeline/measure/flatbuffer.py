@@ -91,7 +91,7 @@ def facts_of(path: Path, blob: bytes, graph: Graph) -> FileFacts:
     """Facts of a .tflite file that was read already; raises as `inspect`."""
     try:
         weights = _all_weights(graph)
-        macs = sum(_macs(operator, graph) for operator in graph.operators)
+        macs = sum(macs_of(operator, graph) for operator in graph.operators)
     except ValueError as error:
         raise IntegrityError(f"{path}: damaged .tflite file ({error})") from error
     params = sum(tensor.elements for tensor in weights)
@@ -127,6 +127,17 @@ def constants(path: Path) -> Iterator[np.ndarray]:
         if _is_weights(tensor) and len(tensor.shape) > 1 and not tensor.sparse:
             stored = _stored(tensor)
             yield stored.astype(np.int32) - _zero(tensor) if tensor.zero_point.any() else stored
+
+
+def real(tensor: Tensor) -> np.ndarray:
+    """The real numbers that a dense constant stands for, float64 in its shape."""
+    stored = _stored(tensor).astype(np.float64)
+    if not len(tensor.scale):
+        return stored
+    along = [1] * len(tensor.shape)
+    if len(tensor.scale) > 1:
+        along[tensor.axis] = -1
+    return np.asarray((stored - _zero(tensor)) * tensor.scale.astype(np.float64).reshape(along))
 
 
 def _port(tensor: Tensor) -> Port:
@@ -192,7 +203,7 @@ def _unpacked(data: np.ndarray, dtype: str) -> np.ndarray:
     return (fields.astype(np.int8) ^ sign) - sign
 
 
-def _macs(operator: Operator, graph: Graph) -> int:
+def macs_of(operator: Operator, graph: Graph) -> int:
     """Multiply-accumulates of one operation; taps over padding count, as is the custom.
 
     Source: kernel layouts of TensorFlow Lite: CONV_2D `(out, kh, kw, in per group)`,

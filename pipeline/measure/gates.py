@@ -1,10 +1,11 @@
 """Whether what was measured keeps its bounds, and whether files are what they are called."""
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pipeline.measure.audit import INTEGERS
+from pipeline.measure.forms import COMPUTES_NOTHING
 
 SIGNS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 Row = Mapping[str, Any]
@@ -41,16 +42,35 @@ def value(fact: str, row: Row) -> float | None:
     return None if found is None else float(found)
 
 
-def genuine(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """A gate for each file that is called by a form of integers: it is to compute in that."""
+def genuine(
+    rows: Iterable[Row], in_float: Mapping[str, Collection[int]] | None = None
+) -> list[dict[str, Any]]:
+    """A gate for each file that is called by a form of integers: it is to compute in that.
+
+    Where operations were put back `in_float`, by the variant and their places in its file, these
+    and no others are to compute in float32.
+    """
     return [
-        {
-            "name": f"{row['name']}.form",
-            "asked": f"is {row['audit']['claimed']}",
-            "found": row["audit"]["form"],
-            "passed": not row["audit"]["problems"],
-            "reason": "; ".join(row["audit"]["problems"]) or None,
-        }
+        _genuine(row, set((in_float or {}).get(row["name"], ())))
         for row in rows
         if row.get("audit") and row["audit"]["claimed"] in INTEGERS
     ]
+
+
+def _genuine(row: Row, in_float: set[int]) -> dict[str, Any]:
+    inside = row["audit"]
+    others = {
+        one["number"]: one["form"]
+        for one in inside["operations"]
+        if one["form"] not in {inside["claimed"], *COMPUTES_NOTHING}
+    }
+    as_meant = bool(in_float) and others == dict.fromkeys(in_float, "float32")
+    meant = f" but for {len(in_float)} operations" if in_float else ""
+    passed = as_meant or not inside["problems"]
+    return {
+        "name": f"{row['name']}.form",
+        "asked": f"is {inside['claimed']}{meant}",
+        "found": inside["form"],
+        "passed": passed,
+        "reason": None if passed else "; ".join(inside["problems"]),
+    }

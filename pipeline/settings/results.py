@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.choices import Count, NotNegative
+from pipeline.choices import Count, NotNegative, Share
 from pipeline.settings.base import Options, Section, Whole
 
 
@@ -28,6 +28,16 @@ class Quantize(Section):
     io: Literal["uint8", "int8"] = Field("uint8", description="pixels in: raw bytes, or int8 in "
                                          "and out for microcontrollers")  # fmt: skip
     calibration_images: Count = Field(256, description="training pictures that set the ranges")
+    # Of a file that keeps its budget, as most do, nothing depends on these.
+    max_drop_pp: NotNegative = Field(
+        1.0, description="points of validation accuracy that an int8 file may lose against the "
+        "model it is made of; if it loses more its worst operations stay in float32. 100 leaves "
+        "each as it comes", exclude_if=lambda said: said == 1.0
+    )  # fmt: skip
+    max_float_share: Share = Field(
+        0.75, description="share of the multiply-accumulates that may stay in float32 for that",
+        exclude_if=lambda said: said == 0.75
+    )  # fmt: skip
 
 
 class Export(Section):

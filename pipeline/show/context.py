@@ -5,6 +5,7 @@ from typing import Any
 from pipeline.show import (
     aware,
     controls,
+    doctor,
     ensembles,
     files,
     intake,
@@ -50,6 +51,7 @@ def context(report: Report) -> dict[str, Any]:
         "pruning": pruning,
         "awares": aware,
         "controls": controls,
+        "doctor": doctor,
         "verdicts": controls.verdicts(
             [(variant.name, variant.controls) for variant in report.variants],
             report.replicas,

@@ -7,6 +7,8 @@ from pipeline.show.class_scores import class_scores
 from pipeline.show.confusion import confusion_matrix
 from pipeline.show.contact import contact_sheet, sheet_classes
 from pipeline.show.curves import training_curves
+from pipeline.show.depth import error_by_depth
+from pipeline.show.histograms import Histogram, activations, weights
 from pipeline.show.label_sets import least_sure_sets, wrong_sets
 from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
@@ -17,7 +19,9 @@ from pipeline.show.spread import data_spread
 from pipeline.show.strip import accuracy_by_run
 
 __all__ = [
+    "Histogram",
     "accuracy_by_run",
+    "activations",
     "augmentation_preview",
     "channels",
     "class_balance",
@@ -25,6 +29,7 @@ __all__ = [
     "confusion_matrix",
     "contact_sheet",
     "data_spread",
+    "error_by_depth",
     "least_sure",
     "least_sure_sets",
     "network",
@@ -34,6 +39,7 @@ __all__ = [
     "sheet_classes",
     "size_accuracy_latency",
     "training_curves",
+    "weights",
     "wrong_pictures",
     "wrong_sets",
 ]

@@ -44,6 +44,21 @@ FIGURES: Mapping[str, Known] = {
         "Sensitivity",
         "Accuracy over the share of zeros in one layer at a time, a line a layer.",
     ),
+    "depth": Known(
+        "doctor",
+        "Error by depth",
+        "Signal to noise of what each operation of the int8 file gives, in the order of computing.",
+    ),
+    "activations": Known(
+        "doctor",
+        "Activations before and after",
+        "How the values of some operations are spread in float32 and in the int8 file.",
+    ),
+    "weights": Known(
+        "weights",
+        "Weights before and after",
+        "How the weights of the largest kernels are spread in the float32 file and as stored.",
+    ),
     "network": Known(
         "network",
         "The network",
@@ -94,6 +109,7 @@ def listed(repeated: bool, several: bool = False) -> list[Picture]:
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
     others = {"contact_sheet", "pupil", "channels", "sensitivity"}
+    others |= {"depth", "activations", "weights"}
     others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
@@ -145,6 +161,14 @@ def slimmed(number: int, name: str, several: bool) -> Picture:
         file=f"channels-{number}.png",
         title=f"{known.title}: {name}",
         alt=measured_as(known.alt, several),
+    )
+
+
+def numbered(stem: str, number: int, name: str) -> Picture:
+    """A figure there is one of for each of some variants, from 1, by a name of `FIGURES`."""
+    known = FIGURES[stem]
+    return Picture(
+        file=f"{stem}-{number}.png", title=f"{known.title}: {name}", alt=f"{known.alt} {name}."
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 from pipeline.show import checks
 from pipeline.show.audit import Audit
 from pipeline.show.aware import Aware
+from pipeline.show.doctor import Doctor
 from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.files import Gate
 from pipeline.show.network import Layer, Side
@@ -141,6 +142,19 @@ class Picture(Record):
     alt: str
 
 
+# Most runs lack some of these, and have no key for them.
+_LISTS = (
+    "replicas",
+    "ensembles",
+    "pupils",
+    "slimmings",
+    "sensitivities",
+    "rounds",
+    "aware",
+    "doctors",
+)
+
+
 class Report(Record):
     """All that a run found out; `report.json` is this and nothing else.
 
@@ -175,6 +189,7 @@ class Report(Record):
     sensitivities: tuple[Sensitivity, ...] = ()
     rounds: tuple[Rounds, ...] = ()
     aware: tuple[Aware, ...] = ()
+    doctors: tuple[Doctor, ...] = ()
 
     @model_validator(mode="after")
     def _names_point_at_rows(self) -> Self:
@@ -193,8 +208,7 @@ class Report(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         found: dict[str, Any] = serialize(self)
-        lists = ("replicas", "ensembles", "pupils", "slimmings", "sensitivities", "rounds", "aware")
-        for name in lists:
+        for name in _LISTS:
             if not found.get(name):
                 found.pop(name, None)
         return found

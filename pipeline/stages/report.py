@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,19 @@ from typing import Any
 from pipeline.data.dataset import facts, training_split
 from pipeline.fit.history import read_history
 from pipeline.measure import gates
+from pipeline.measure.audit import INTEGERS, claimed
 from pipeline.measure.choice import recommend
+from pipeline.measure.consultation import FILE as DOCTOR
 from pipeline.measure.kernels import FILE as KERNELS
 from pipeline.measure.machine import versions
 from pipeline.measure.replicas import over
+from pipeline.measure.weights import kernel_spreads
 from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics, nth
 from pipeline.settings import Report as Settings
 from pipeline.settings.gates import parse
-from pipeline.show import figures, places
+from pipeline.show import doctor, figures, places
 from pipeline.show.audit import Audit
+from pipeline.show.doctor import Doctor
 from pipeline.show.findings import notes
 from pipeline.show.kernels import Kernel, kept
 from pipeline.show.pruning import grouped
@@ -27,6 +31,7 @@ from pipeline.show.report import render
 from pipeline.show.schema import Report
 
 Facts = dict[str, Any]
+WEIGHED, KERNELS_DRAWN = 4, 6  # files whose weights are drawn, and kernels of each
 MEASURED = ("name", "status", "reason", "accuracy", "validation_accuracy", "drop_pp")  # a replica
 
 
@@ -53,6 +58,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     for number, slimming in enumerate(report.slimmings, 1):
         drawn = figures.channels(slimming, measure)
         figures.save(drawn, out / "figures" / f"channels-{number}.png")
+    draw_doctors(report.doctors, out / "figures")
+    for number, (name, spreads) in enumerate(weighed(inputs["export"]).items(), 1):
+        figures.save(figures.weights(name, spreads), out / "figures" / f"weights-{number}.png")
     draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
@@ -66,6 +74,29 @@ def pupils(inputs: Inputs) -> list[list[str]]:
         if folder is not None:
             found.setdefault(_read(folder / "manifest.json")["key"], []).append(one["name"])
     return list(found.values())
+
+
+def draw_doctors(found: Sequence[Doctor], out: Path) -> None:
+    """Draw the error by depth and the worst activations of the int8 files that have figures."""
+    for number, one in enumerate(doctor.drawn(found), 1):
+        figures.save(figures.error_by_depth(one), out / f"depth-{number}.png")
+        figures.save(figures.activations(one), out / f"activations-{number}.png")
+
+
+def weighed(export: Path) -> dict[str, list[figures.Histogram]]:
+    """The largest kernels of the first few files of integers, beside those of float32's.
+
+    A file of another network has nothing to stand beside.
+    """
+    found: dict[str, list[figures.Histogram]] = {}
+    for path in sorted((export / "tflite").glob("*.tflite"), key=lambda path: len(path.stem)):
+        if claimed(path.name) in INTEGERS and len(found) < WEIGHED:
+            spreads = kernel_spreads(path.with_stem(REFERENCE), path, KERNELS_DRAWN)
+            found[path.stem] = [
+                figures.Histogram(one.title, -one.limit, one.limit, one.before, one.after)
+                for one in spreads
+            ]
+    return {name: spreads for name, spreads in found.items() if spreads}
 
 
 def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> None:
@@ -91,6 +122,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
     scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
     slimmings = _left_by("slim", inputs, "slim.json")
+    doctors = [Doctor.model_validate(one) for one in _left_by("quantize", inputs, DOCTOR)]
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
@@ -103,9 +135,21 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
                 *(places.taught(n, names) for n, names in enumerate(pupils(inputs), 1)),
                 *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
                 *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
+                *(
+                    places.numbered(stem, n, one.name)
+                    for n, one in enumerate(doctor.drawn(doctors), 1)
+                    for stem in ("depth", "activations")
+                ),
+                *(
+                    places.numbered("weights", n, name)
+                    for n, name in enumerate(weighed(inputs["export"]), 1)
+                ),
                 *(places.sheet(number, audit.classes[number].name) for number in sheets),
             ],
-            "notes": notes(audit, settings.config["train"]["class_weights"] == "balanced"),
+            "notes": [
+                *notes(audit, settings.config["train"]["class_weights"] == "balanced"),
+                *doctor.notes(doctors),
+            ],
             "replicas": replicas,
             "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
             "pupils": _left_by("distill", inputs, "distillation.json"),
@@ -113,6 +157,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "sensitivities": scans,
             "rounds": _left_by("prune", inputs, "rounds.json"),
             "aware": _left_by("qat", inputs, "aware.json"),
+            "doctors": doctors,
         }
     )
 
@@ -147,6 +192,9 @@ def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure
         rows[name] |= {"seeds": seeds} if seeds else {}
         if rows[name]["status"] == "ok":
             rows[name] |= {"kernels": _kernels(inputs, name)}
+    in_float = {
+        one["name"]: one["float_operations"] for one in _left_by("quantize", inputs, DOCTOR)
+    }
     asked = parse(settings.config.get("gates", {}))
     bounds = [gates.kept(*gate, rows.get(gate.variant)) for gate in asked]
     recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp, measure)
@@ -155,7 +203,7 @@ def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure
         "variants": list(rows.values()),
         "recommended": recommended,
         "recommended_reason": reason,
-        "gates": [*gates.genuine(rows.values()), *bounds],
+        "gates": [*gates.genuine(rows.values(), in_float), *bounds],
     }
 
 

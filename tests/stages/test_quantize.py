@@ -66,11 +66,11 @@ def test_only_training_pictures_calibrate(
 ):
     seen = []
 
-    def record(model, sample, io):
+    def record(model, sample):
         seen.append(sample)
         raise ConversionError("enough")
 
-    monkeypatch.setitem(quantize.FORMATS, "int8", record)
+    monkeypatch.setattr(quantize, "calibrated", record)
     for seed in (0, 0, 1):
         wanted = settings("quantize(int8)", seed=seed, quantize={"calibration_images": 50})
         with pytest.raises(ConversionError, match="enough"):
