@@ -6,14 +6,16 @@ import keras
 
 from pipeline.compress.kernels import leaves
 
+_ANSWER = "StatefulPartitionedCall"
+
 
 def layers_behind(model: keras.Model) -> Callable[[str], str]:
     """A function from names of tensors to names of layers, inside nested models `backbone/conv1`.
 
     The converter names a tensor by the scopes of all that was folded into its operation, as
     `net_1/re_lu_1/Relu;net_1/conv2d_3_1/convolution`, and export puts a number of its own behind
-    each layer's name. Of several layers the one with a kernel counts. A tensor that belongs to no
-    layer goes by the last words of its name.
+    each layer's name. Of several layers the one with a kernel counts. What the network gives has a
+    name of the converter's own, and is of the last layer; any other goes by the end of its name.
     """
     known = {name.rpartition("/")[2]: name for name, _ in leaves(model)}
     kernels = {
@@ -22,11 +24,15 @@ def layers_behind(model: keras.Model) -> Callable[[str], str]:
         if any("kernel" in weight.name for weight in layer.weights)
     }
 
+    last = list(leaves(model))[-1][0]
+
     def behind(tensor: str) -> str:
         words = [word for scope in tensor.split(";") for word in scope.split("/")]
         found = [layer for word in words if (layer := _layer(word, known)) is not None]
         best = next((layer for layer in found if layer in kernels), found[0] if found else None)
-        return known[best] if best is not None else tensor.partition(";")[0].rpartition("/")[2]
+        if best is not None:
+            return known[best]
+        return last if tensor.startswith(_ANSWER) else tensor.partition(";")[0].rpartition("/")[2]
 
     return behind
 

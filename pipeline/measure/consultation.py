@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.measure.doctor import Patient, Treatment, Trial, cause
+from pipeline.measure.doctor import Patient, Treatment, Trial, causes
 from pipeline.measure.flatbuffer import load
 from pipeline.measure.forms import forms
 from pipeline.measure.signal import histograms
@@ -22,6 +22,7 @@ def consultation(
     `folder` is where files may be written that are looked into.
     """
     alone = {one.signal.name: one.alone_db for one in treatment.suspects}
+    why = causes(treatment.suspects)
     after = {one.name: one for one in treatment.after}
     return {
         "accuracy": patient.accuracy,
@@ -44,7 +45,7 @@ def consultation(
                 "alone_db": alone.get(one.name),
                 "weights_lost": one.weights_lost,
                 "rounding_db": one.rounding_db,
-                "cause": cause(one) if alone else None,
+                "cause": why.get(one.name),
             }
             for one in treatment.before
             if one.name in after

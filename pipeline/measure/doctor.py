@@ -15,6 +15,7 @@ Cause = Literal["weights", "range", "reading", "little"]
 Make = Callable[[Collection[str]], bytes]  # the file with some operations, by name, in float32
 CRUSHED = 0.5  # a kernel of which a larger share of weights turns to zero is ruined by its scale
 NOISY_DB = 15.0  # of what is noisier a thirtieth of the signal's power is noise, or more
+NEARLY_DB = 10.0
 HEARD = 32  # pictures on which each operation is heard alone
 
 
@@ -107,13 +108,19 @@ def treat(patient: Patient, folder: Path) -> Treatment:
     return Treatment(tuple(trials), ship, bool(kept), before, after, suspects)
 
 
-def cause(signal: Signal) -> Cause:
-    """Why an operation is heard.
+def causes(suspects: Sequence[Suspect]) -> dict[str, Cause]:
+    """Why the operations are heard that are nearly as noisy, alone, as the worst; by their names.
 
     weights: a few large ones set the scale and most others become zero; range: a few large values
     set the scale of its output; reading: it is right itself and reads what such a scale has
     crushed; little: none of these, as many little errors add up.
     """
+    worst = min((one.alone_db for one in suspects), default=0.0)
+    heard = [one.signal for one in suspects if one.alone_db <= worst + NEARLY_DB]
+    return {one.name: _cause(one) for one in heard}
+
+
+def _cause(signal: Signal) -> Cause:
     if signal.weights_lost is not None and signal.weights_lost > CRUSHED:
         return "weights"
     if signal.rounding_db is not None and signal.rounding_db < NOISY_DB:

@@ -65,7 +65,8 @@ def _genuine(row: Row, in_float: set[int]) -> dict[str, Any]:
         if one["form"] not in {inside["claimed"], *COMPUTES_NOTHING}
     }
     as_meant = bool(in_float) and others == dict.fromkeys(in_float, "float32")
-    meant = f" but for {len(in_float)} operations" if in_float else ""
+    count = f"{len(in_float)} operation{'s' if len(in_float) > 1 else ''}"
+    meant = f" but for {count}" if in_float else ""
     passed = as_meant or not inside["problems"]
     return {
         "name": f"{row['name']}.form",

@@ -38,13 +38,12 @@ class Twin:
 class Signal(Twin):
     """How much of what it gives is left in the file made of the original.
 
-    `snr_db` is signal to noise, `added` the noise to signal 0..1 that what it reads had not.
-    `rounding_db` is what would be left if nothing but this output were rounded; None in float.
+    `snr_db` is signal to noise in decibels, 0 to `CLEAN_DB`; `rounding_db` what it would be if
+    nothing but this output were rounded, None where it is not.
     `weights_lost` is the share of its kernel's weights that become zero; None without a kernel.
     """
 
     snr_db: float
-    added: float
     rounding_db: float | None
     weights_lost: float | None
 
@@ -75,10 +74,11 @@ def signals(original: Path, file: Path, images: np.ndarray) -> tuple[Signal, ...
     """Compare what each operation of two files gives, for the pictures uint8 `(N, H, W, C)`.
 
     `original` computes in float32, `file` was made of it by rounding and has the same names.
-    Noise to signal of a tensor is the mean over its channels (the last axis) of the sum of squared
-    differences by the sum of squares, at most 1 a channel: in one sum a wild channel would drown
-    those that it ruins. Channels that are dark in every picture are left out. Both files run on
-    LiteRT's own kernels, without XNNPACK, which keeps no tensor in between.
+    Signal to noise of a channel (the last axis) is the sum of squares by that of the squared
+    differences, over pictures and places; that of a tensor is the mean over its channels, in
+    decibels: in one sum a wild channel would drown those that it ruins. Channels that are dark in
+    every picture are left out. Both files run on LiteRT's own kernels, without XNNPACK, which
+    keeps no tensor in between.
 
     Raises:
         IntegrityError: one is no .tflite file.
@@ -88,18 +88,15 @@ def signals(original: Path, file: Path, images: np.ndarray) -> tuple[Signal, ...
     tallies = _tallied(
         _Watched(original), _Watched(file), [twin.name for twin, _, _ in paired], images
     )
-    left = {name: _noise_to_signal(tally.noise, tally.signal) for name, tally in tallies.items()}
     rows = []
     for twin, ours, theirs in paired:
-        read = [left.get(graph.tensors[index].name, 0.0) for index in ours.inputs if index >= 0]
         tally = tallies[twin.name]
-        rounding = _decibels(_noise_to_signal(tally.rounding, tally.signal))
+        rounding = _snr_db(tally.signal, tally.rounding)
         rows.append(
             Signal(
                 **vars(twin),
-                snr_db=_decibels(left[twin.name]),
-                added=left[twin.name] - max(read, default=0.0),
-                rounding_db=None if twin.form == "float32" else rounding,
+                snr_db=_snr_db(tally.signal, tally.noise),
+                rounding_db=rounding if tally.rounding.any() else None,
                 weights_lost=_lost(graph, ours, other, theirs),
             )
         )
@@ -124,7 +121,7 @@ class Answers:
         """Signal to noise of the answers of a file made of the original, as for `signals`."""
         stored = self._of(file)
         noise = np.square(self._real - stored).sum(axis=0)
-        return _decibels(_noise_to_signal(noise, np.square(self._real).sum(axis=0)))
+        return _snr_db(np.square(self._real).sum(axis=0), noise)
 
     def _of(self, path: Path) -> Values:
         watched, names = _Watched(path), [self._name]
@@ -251,15 +248,12 @@ def _squares(values: np.ndarray, channels: int) -> Values:
     return np.asarray(np.square(values).reshape(-1, channels).sum(axis=0))
 
 
-def _noise_to_signal(noise: Values, signal: Values) -> float:
+def _snr_db(signal: Values, noise: Values) -> float:
     alive = signal > 0
     if not alive.any():
-        return 0.0
-    return float(np.minimum(noise[alive] / signal[alive], 1).mean())
-
-
-def _decibels(noise_to_signal: float) -> float:
-    return float(min(CLEAN_DB, -10 * np.log10(max(noise_to_signal, 1e-12))))
+        return CLEAN_DB
+    share = np.maximum(noise[alive] / signal[alive], 1e-12)
+    return float(np.clip(-10 * np.log10(share), 0, CLEAN_DB).mean())
 
 
 def _by_name(graph: Graph) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Signal to noise by depth: where on its way through the network a picture loses precision."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -17,11 +19,12 @@ from pipeline.show.canvas import (
     page,
     panel,
 )
-from pipeline.show.doctor import Doctor
+from pipeline.show.doctor import Doctor, Examined
 from pipeline.show.names import class_labels
 
 MARKED = 4  # operations with their names
 _LEFT, _HEIGHT, _FOOT, _TOP = 0.72, 2.6, 0.55, 0.2
+_STEP = 0.085  # of the highest value, from one name to the next
 
 
 @drawn
@@ -50,16 +53,18 @@ def error_by_depth(found: Doctor) -> Figure:
     if rings:
         places, heights = [one.number for one in rings], [one.after_db for one in rings]
         axes.plot(places, heights, "o", markersize=7, fillstyle="none", color=INK, clip_on=False)
-    _scales(axes, numbers, [*before, *after])
-    _name(axes, found)
+    named = (found.mended or found.left)[:MARKED] if found.ailing else ()
+    highest = max([*before, *after, 10.0])
+    axes.set_ylim(0, highest * (1.06 + _STEP * len(named)))
+    _scales(axes, numbers)
+    _name(axes, named, highest)
     return figure
 
 
-def _scales(axes: Axes, numbers: list[int], values: list[float]) -> None:
-    axes.set_ylim(0, 1.12 * max([*values, 10.0]))
+def _scales(axes: Axes, numbers: list[int]) -> None:
     axes.set_xlim(min(numbers, default=0) - 0.5, max(numbers, default=0) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} dB"))
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
@@ -67,14 +72,12 @@ def _scales(axes: Axes, numbers: list[int], values: list[float]) -> None:
     axes.set_xlabel("operation, in the order of computing", size=SMALL_SIZE)
 
 
-def _name(axes: Axes, found: Doctor) -> None:
-    """Write the layers of the worst operations, along lines that rise from their points."""
-    worst = (found.mended or found.left)[:MARKED] if found.ailing else ()
-    top = axes.get_ylim()[1]
-    labels = class_labels([one.layer for one in worst], limit=18)
+def _name(axes: Axes, worst: Sequence[Examined], highest: float) -> None:
+    """Write the layers of the worst operations above all, on lines that rise from their points."""
+    labels = class_labels([one.leaf for one in worst], limit=24)
     middle = sum(axes.get_xlim()) / 2
     for step, (one, label) in enumerate(zip(worst, labels, strict=True)):
-        height = top * (0.97 - 0.075 * step)
+        height = highest * (1.06 + _STEP * (len(worst) - step - 0.5))
         axes.plot([one.number] * 2, [one.before_db, height], color=GREY, linewidth=0.7, zorder=1)
         right = one.number < middle
         axes.annotate(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.show import numbers
+from pipeline.show import files, numbers
 from pipeline.show.records import Count, Record, Share
 
 Points = Annotated[float, Field(ge=-100, le=100)]
@@ -14,8 +14,9 @@ NAMED = 3  # operations a sentence names
 EXPLAINED = (
     "Lost is on validation pictures, against the model each file is made of. Signal to noise holds "
     "what an operation gives in the int8 file against what it gives in float32, for training "
-    "pictures: 40 dB are a hundredth of an error, at 0 dB nothing is left. Alone is that of the "
-    "network's answers with this operation in integers and all others in float32."
+    "pictures, as a mean over channels: 40 dB are an error of a hundredth, at 0 dB nothing is "
+    "left. Alone is that of the network's answers with this operation in integers and all others "
+    "in float32."
 )
 
 
@@ -37,6 +38,11 @@ class Examined(Record):
     weights_lost: Share | None = None
     rounding_db: float | None = None
     cause: Cause | None = None
+
+    @property
+    def leaf(self) -> str:
+        """Its layer without the models around it."""
+        return self.layer.rpartition("/")[2]
 
 
 class Tried(Record):
@@ -119,10 +125,11 @@ def told(found: Doctor) -> list[str]:
     if not found.ailing:
         return [f"{found.name} loses {lost} to its integers; {allowed}. It is as it comes."]
     after = found.after
+    stay = "stays" if after.in_float == 1 else "stay"
     treated = (
-        f"{numbers.count(after.in_float)} of its {numbers.count(len(found.operations))} operations "
-        f"stay in float32, {numbers.percent(after.float_share, 0)} of the multiply-accumulates: it "
-        f"loses {after.drop_pp:.2f} points and weighs {numbers.size(after.bytes)} in place of "
+        f"{files.of(after.in_float, len(found.operations))} operations {stay} in float32, "
+        f"{numbers.percent(after.float_share, 0)} of the multiply-accumulates: it loses "
+        f"{after.drop_pp:.2f} points and weighs {numbers.size(after.bytes)} in place of "
         f"{numbers.size(found.before.bytes)}."
     )
     lines = [f"{found.name} lost {lost} to its integers; {allowed}."]
@@ -168,9 +175,9 @@ def notes(found: Sequence[Doctor]) -> tuple[str, ...]:
             )
         elif one.ailing:
             said.append(
-                f"{one.name} is not all integers: {numbers.count(one.after.in_float)} operations "
-                f"stay in float32, or it would lose {one.before.drop_pp:.2f} points of validation "
-                "accuracy: see the quantization doctor."
+                f"{one.name} is not all integers: {_operations(one.after.in_float)} in float32, "
+                f"or it would lose {one.before.drop_pp:.2f} points of validation accuracy: see the "
+                "quantization doctor."
             )
     return tuple(said)
 
@@ -180,6 +187,10 @@ def drawn(found: Sequence[Doctor]) -> list[Doctor]:
     well = [one for one in found if not one.ailing]
     shown = next((one for one in well if one.name == "int8"), well[0] if well else None)
     return [one for one in found if one.ailing or one is shown]
+
+
+def _operations(count: int) -> str:
+    return "1 operation stays" if count == 1 else f"{numbers.count(count)} operations stay"
 
 
 def _worst(begin: str, found: Sequence[Examined]) -> str:

@@ -47,7 +47,7 @@ def activations(found: Doctor) -> Figure:
     layers = {one.number: one for one in found.operations}
     panels = [
         Histogram(
-            f"{layers[one.number].layer} · {layers[one.number].code}",
+            f"#{one.number} {layers[one.number].leaf}",
             one.lowest,
             one.highest,
             one.float32,
@@ -77,7 +77,7 @@ def _panels(title: str, subtitle: str, found: Sequence[Histogram]) -> Figure:
     pitch = _TITLE + _HEIGHT + _FOOT
     figure, sheet = page(title, subtitle, max(rows, 1) * pitch + 0.15)
     width = (WIDTH - 2 * MARGIN - COLUMNS * _GAP + 0.2) / COLUMNS
-    labels = class_labels([one.title for one in found], limit=34)
+    labels = class_labels([one.title for one in found], limit=28)
     for number, (one, label) in enumerate(zip(found, labels, strict=True)):
         row, column = divmod(number, COLUMNS)
         left = MARGIN + 0.42 + column * (width + _GAP)

@@ -16,6 +16,14 @@ ROW = {
     "bytes": 30_000,
     "latency_us": {"p50": 12.5, "p90": 14.0},
 }
+INTEGER = {"number": 0, "form": "int8"}
+FLOAT = {"number": 1, "form": "float32"}
+MIXED = {
+    "claimed": "int8",
+    "form": "mixed",
+    "problems": ["said to be int8, and is not"],
+    "operations": [INTEGER, FLOAT, {"number": 2, "form": "conversion"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -56,9 +64,9 @@ def test_of_several_seeds_the_mean_counts():
 
 
 def test_a_file_that_is_not_what_it_is_called_fails():
-    fine = {"claimed": "int8", "form": "int8", "problems": []}
-    wrong = {"claimed": "int8", "form": "mixed", "problems": ["said to be int8, and is not"]}
-    loose = {"claimed": "dynamic", "form": "float32", "problems": []}
+    fine = {"claimed": "int8", "form": "int8", "problems": [], "operations": [INTEGER]}
+    wrong = MIXED
+    loose = {"claimed": "dynamic", "form": "float32", "problems": [], "operations": [FLOAT]}
     rows = [
         {"name": "int8", "audit": fine},
         {"name": "prune+int8", "audit": wrong},
@@ -73,6 +81,23 @@ def test_a_file_that_is_not_what_it_is_called_fails():
         False,
     )
     assert failed["reason"] == "said to be int8, and is not"
+
+
+@pytest.mark.parametrize(
+    ("in_float", "passed"), [([1], True), ([0, 1], False), ([2], False), ([], False)]
+)
+def test_what_the_doctor_left_in_float_and_nothing_else_may_be_there(in_float, passed):
+    (found,) = gates.genuine([{"name": "int8", "audit": MIXED}], {"int8": in_float})
+    assert found["passed"] is passed
+    assert found["reason"] == (None if passed else "said to be int8, and is not")
+    if in_float == [1]:
+        assert (found["asked"], found["found"]) == ("is int8 but for 1 operation", "mixed")
+
+
+def test_the_doctor_excuses_float32_alone():
+    odd = MIXED | {"operations": [INTEGER, FLOAT | {"form": "dynamic"}]}
+    (found,) = gates.genuine([{"name": "int8", "audit": odd}], {"int8": [1]})
+    assert not found["passed"]
 
 
 @pytest.mark.parametrize(

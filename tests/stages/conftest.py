@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from pipeline.config import Config
-from pipeline.data.dataset import training_split
+from pipeline.data.dataset import training_split, validation_split
 from pipeline.fit import session
 from pipeline.stages import augment, build, ingest, prune, quantize, train
 
@@ -85,3 +86,10 @@ def metrics(chain):
 @pytest.fixture(scope="session")
 def train_images(chain):
     return training_split(chain["ingest"])[0]
+
+
+@pytest.fixture
+def validation(chain):
+    """Pictures uint8 `(N, 8, 8, 1)` and labels `(N,)` on which choices are made."""
+    images, labels = validation_split(chain["ingest"])
+    return np.asarray(images), np.asarray(labels)

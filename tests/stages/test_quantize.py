@@ -6,7 +6,9 @@ import pytest
 
 from pipeline.errors import ConversionError
 from pipeline.fit.files import save_model
+from pipeline.measure import doctor
 from pipeline.measure.flatbuffer import inspect
+from pipeline.measure.litert import LiteRT
 from pipeline.stages import quantize
 
 
@@ -92,3 +94,74 @@ def test_a_file_that_answers_with_nan_does_not_count(chain, settings, do, tmp_pa
     inputs = {"ingest": chain["ingest"], "candidate": tmp_path}
     with pytest.raises(ConversionError, match="float32: the file answers with NaN"):
         do(quantize, settings("quantize(float32)"), inputs, tmp_path / "out")
+
+
+def planted(chain, folder):
+    """The trained model with a wild channel: it computes the same, and no int8 file holds it."""
+    model = keras.saving.load_model(chain["train"] / "model.keras")
+    norms = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
+    kernels = [one for one in model.layers if isinstance(one, keras.layers.Conv2D)]
+    gamma, beta, *rest = norms[-2].get_weights()
+    gamma[1], beta[1] = 5000 * gamma[1], 5000 * beta[1]
+    norms[-2].set_weights([gamma, beta, *rest])
+    kernel, *bias = kernels[-1].get_weights()
+    kernel[:, :, 1] /= 5000
+    kernels[-1].set_weights([kernel, *bias])
+    save_model(model, folder / "model.keras")
+    return model
+
+
+def test_what_an_int8_file_loses_is_put_back_on_validation_pictures(
+    chain, settings, do, tmp_path, validation
+):
+    planted(chain, tmp_path)
+    inputs = {"ingest": chain["ingest"], "candidate": tmp_path}
+    wanted = settings("quantize(int8)", quantize={"max_float_share": 0.95})
+    found = do(quantize, wanted, inputs, tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "doctor.json").read_text())
+    images, labels = validation
+    right = LiteRT(tmp_path / "out" / "model.tflite").predict(images).argmax(axis=1) == labels
+    assert told["kept"]
+    assert told["trials"][0]["drop_pp"] > 10
+    assert told["trials"][told["shipped"]]["accuracy"] == right.mean()
+    assert found["drop_pp"] == told["trials"][told["shipped"]]["drop_pp"] <= 1.0
+    assert 0 < found["in_float"] == len(told["float_operations"]) < len(told["operations"])
+    kernels = {one["layer"] for one in told["operations"] if one["form"] == "float32"}
+    assert {"conv2d_1", "conv2d_2"} <= kernels
+    assert inspect(tmp_path / "out" / "model.tflite").inputs[0].dtype == "uint8"
+
+
+def test_a_hundred_points_leave_the_file_as_it_comes(chain, settings, do, tmp_path):
+    planted(chain, tmp_path)
+    inputs = {"ingest": chain["ingest"], "candidate": tmp_path}
+    wanted = settings("quantize(int8)", quantize={"max_drop_pp": 100.0})
+    do(quantize, wanted, inputs, tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "doctor.json").read_text())
+    assert len(told["trials"]) == 1
+    assert told["float_operations"] == []
+    assert told["trials"][0]["drop_pp"] > 10
+
+
+def test_the_doctor_looks_at_int8_files_alone(chain):
+    assert (chain["int8"] / "doctor.json").is_file()
+    assert not (chain["float32"] / "doctor.json").exists()
+
+
+def test_the_doctor_sees_no_picture_that_is_not_of_train_or_validation(
+    chain, settings, do, tmp_path, monkeypatch, train_images, validation
+):
+    seen = []
+
+    def treat(patient, folder):
+        seen.append(patient)
+        raise ConversionError("enough")
+
+    monkeypatch.setattr(quantize, "treat", treat)
+    inputs = {"ingest": chain["ingest"], "candidate": chain["train"]}
+    with pytest.raises(ConversionError, match="enough"):
+        do(quantize, settings("quantize(int8)"), inputs, tmp_path)
+    (patient,) = seen
+    assert isinstance(patient, doctor.Patient)
+    assert np.array_equal(patient.pictures, validation[0])
+    train = {image.tobytes() for image in train_images}
+    assert {image.tobytes() for image in patient.sample} <= train

@@ -1,6 +1,7 @@
 """The stage report on folders as the other stages leave them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def audit():
 def inputs(tmp_path):
     """What the stages before it leave, as far as the report reads it; no test split is there."""
     folders = {}
-    for step in ("ingest", "augment", "build", "train", "evaluate", "benchmark"):
+    for step in ("ingest", "augment", "build", "train", "evaluate", "export", "benchmark"):
         folders[step] = tmp_path / step
         (folders[step] / "figures").mkdir(parents=True)
         metrics = {"params": 90, "epochs": 2, "best_epoch": 2}
@@ -128,7 +129,7 @@ def test_the_report_puts_together_what_the_stages_left(done):
     assert (model["macs"], model["receptive_field"], len(model["layers"])) == (7, [22, 22], 1)
     assert written["training"]["history"]["val_loss"] == [2.0, 1.5]
     assert "correct" not in written["evaluation"]
-    assert written["seconds"] == 9
+    assert written["seconds"] == 10.5
     assert written["stages"][0] == {"name": "ingest", "key": "ingest", "seconds": 1.5}
 
 
@@ -209,6 +210,70 @@ def test_kernels_of_a_file_are_listed_where_the_model_had_what_to_keep(inputs, t
     written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     found = {row["name"]: row["kernels"] for row in written["variants"] if "kernels" in row}
     assert found == {"int8": [kernel | {"zeros": 60}]}
+
+
+SPREAD = {"number": 0, "lowest": 0.0, "highest": 1.0, "float32": [3, 4], "stored": [5, 2]}
+SICK = {
+    "accuracy": 0.9, "max_drop_pp": 1.0, "max_float_share": 0.75, "kept": True, "pictures": 9,
+    "trials": [
+        {"in_float": 0, "float_share": 0, "accuracy": 0.2, "drop_pp": 70.0, "bytes": 10},
+        {"in_float": 1, "float_share": 0.5, "accuracy": 0.9, "drop_pp": 0.0, "bytes": 12},
+    ],
+    "shipped": 1, "float_operations": [4],
+    "operations": [
+        {"number": 0, "code": "CONV_2D", "layer": "conv", "form": "float32", "macs": 7,
+         "before_db": 1.0, "after_db": 90.0, "alone_db": 0.5, "weights_lost": 0.9,
+         "rounding_db": 45.0, "cause": "weights"},
+    ],
+    "spreads": [SPREAD],
+}  # fmt: skip
+
+
+def test_what_the_doctor_left_in_float_is_drawn_told_and_no_failed_gate(inputs, tmp_path):
+    pruned(inputs, tmp_path, "int8", "quantize", doctor=SICK)
+    pruned(inputs, tmp_path, "prune+int8", "quantize", doctor=SICK | {"kept": False})
+    rows = json.loads((inputs["benchmark"] / "benchmark.json").read_text())
+    inside = {
+        "form": "mixed", "claimed": "int8", "computing": 2, "scaled": 1, "per_channel": 1,
+        "zeros": 0.1, "problems": ["said to be int8, and 1 of 2 operations are not"],
+        "operations": [
+            {"number": number, "code": "CONV_2D", "form": form, "given": [], "gives": []}
+            for number, form in ((3, "int8"), (4, "float32"))
+        ],
+    }  # fmt: skip
+    next(row for row in rows["variants"] if row["name"] == "int8")["audit"] = inside
+    write(inputs["benchmark"], "benchmark.json", rows)
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert [found["name"] for found in written["doctors"]] == ["int8", "prune+int8"]
+    assert written["gates"] == [
+        {"name": "int8.form", "asked": "is int8 but for 1 operation", "found": "mixed",
+         "passed": True, "reason": None},
+    ]  # fmt: skip
+    assert any(note.startswith("int8 is not all integers: 1 op") for note in written["notes"])
+    assert any(note.startswith("prune+int8 loses 0.00 points") for note in written["notes"])
+    listed = {figure["file"] for figure in written["figures"]}
+    assert {f"{stem}-{n}.png" for stem in ("depth", "activations") for n in (1, 2)} < listed
+    assert listed == {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+
+
+def test_weights_are_drawn_of_files_of_integers_beside_float32(inputs, chain, tmp_path):
+    shown = inputs["export"] / "tflite"
+    shown.mkdir()
+    for name in ("float32", "int8", "prune+int8"):
+        shutil.copy(chain[name] / "model.tflite", shown / f"{name}.tflite")
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    titles = {one["file"]: one["title"] for one in written["figures"]}
+    assert titles["weights-1.png"] == "Weights before and after: int8"
+    assert titles["weights-2.png"] == "Weights before and after: prune+int8"
+    assert set(titles) == {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    histograms = report.weighed(inputs["export"])
+    zero = len(histograms["int8"][1].after) // 2
+    pruned, plain = (histograms[name][1].after for name in ("prune+int8", "int8"))
+    assert pruned[zero] > 0.7 * sum(pruned) > 2 * plain[zero]
 
 
 def replica(folders, number, root, **accuracies):
