@@ -102,6 +102,7 @@ def runs_in(mlflow, monkeypatch):
     return find
 
 
+@pytest.mark.slow  # CI installs MLflow before the slow tests
 def test_a_run_is_logged_with_settings_figures_curves_and_files(
     copied, inside, runs_in, no_network, tmp_path
 ):
@@ -135,6 +136,7 @@ def test_a_run_is_logged_with_settings_figures_curves_and_files(
     assert no_network == []
 
 
+@pytest.mark.slow  # CI installs MLflow before the slow tests
 def test_a_run_is_logged_once_and_one_that_was_cut_off_again(
     copied, inside, runs_in, tmp_path, monkeypatch
 ):
@@ -154,6 +156,7 @@ def test_a_run_is_logged_once_and_one_that_was_cut_off_again(
         assert [run.info.status for run in runs_in(tmp_path / "store")[1]] == ["FINISHED"]
 
 
+@pytest.mark.slow  # CI installs MLflow before the slow tests
 def test_a_store_that_cannot_be_is_one_line(copied, mlflow, tmp_path):
     (tmp_path / "file").write_text("")
     report = json.loads((copied / "digits" / "report.json").read_text())
@@ -161,6 +164,7 @@ def test_a_store_that_cannot_be_is_one_line(copied, mlflow, tmp_path):
         track.log(tmp_path / "file" / "store", copied / "digits", report)
 
 
+@pytest.mark.slow  # CI installs MLflow before the slow tests
 def test_variants_without_a_file_and_names_that_try_something_are_logged(copied, runs_in, tmp_path):
     report = json.loads((copied / "digits" / "report.json").read_text())
     odd = {"name": "prune.../../x+int8", "status": "failed", "reason": "=1+1"}
