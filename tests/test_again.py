@@ -11,32 +11,65 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.measure.litert import LiteRT
+from pipeline.show.schema import Report
+from pipeline.show.snippet import snippet
+from tests.front_door import SMALL
+
+
+def answers_of(code, folder, images, monkeypatch):
+    """What a snippet prints of pictures `(N, H, W, 1)`, run in a folder: its lines, a list each."""
+    monkeypatch.chdir(folder)
+    said = []
+    for picture in images:
+        Image.fromarray(picture[..., 0]).save("photo.png")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "the snippet", "exec"), {})
+        said.append([line.partition(": ")[::2] for line in printed.getvalue().splitlines()])
+    (folder / "photo.png").unlink()
+    return said
+
+
+def expected(file, images):
+    """The surest class of each picture and its share, as LiteRT has them."""
+    rows = LiteRT(file).predict(images)
+    return [(str(row.argmax()), f"{row.max():.1%}") for row in rows]
 
 
 def test_the_lines_of_the_card_run_the_published_file(finished, digits, report, monkeypatch):
     published = finished / "digits"
     card = (published / "model_card.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)\n```", card, re.DOTALL)[1]
-    file = published / "tflite" / f"{report['recommended']}.tflite"
-    images, labels = digits
-    answers = LiteRT(file).predict(images[:40])
-    monkeypatch.chdir(published)
-    said = []
-    for picture in images[:40]:
-        Image.fromarray(picture[..., 0]).save("photo.png")
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, "the card", "exec"), {})
-        said.append(printed.getvalue().splitlines())
-    (published / "photo.png").unlink()
+    images, labels = digits[0][:40], digits[1][:40]
+    said = answers_of(code, published, images, monkeypatch)
     assert [len(lines) for lines in said] == [3] * 40
-    best = [lines[0].partition(": ") for lines in said]
-    assert [name for name, _, _ in best] == [str(row.argmax()) for row in answers]
-    assert [share for _, _, share in best] == [f"{row.max():.1%}" for row in answers]
-    assert (
-        np.mean([int(name) == label for (name, _, _), label in zip(best, labels[:40], strict=True)])
-        > 0.5
-    )
+    file = published / "tflite" / f"{report['recommended']}.tflite"
+    assert [lines[0] for lines in said] == expected(file, images)
+    right = [int(lines[0][0]) == label for lines, label in zip(said, labels, strict=True)]
+    assert np.mean(right) > 0.5
+
+
+@pytest.mark.parametrize("name", ["float32", "dynamic", "int8"])
+def test_there_are_lines_for_every_form_of_file(finished, digits, report, monkeypatch, name):
+    facts = Report.model_validate(report)
+    (row,) = (one for one in facts.variants if one.name == name)
+    images = digits[0][:5]
+    said = answers_of(snippet(facts, row), finished / "digits", images, monkeypatch)
+    assert [lines[0] for lines in said] == expected(finished / "digits" / row.file, images)
+
+
+@pytest.mark.slow
+def test_a_file_for_microcontrollers_is_given_and_gives_integers(
+    inside, copied, digits, monkeypatch
+):
+    words = (*SMALL, "variants=[int8]", "quantize.io=int8", "name=micro")
+    assert inside("run", *words, artifacts=copied).code == 0
+    facts = Report.model_validate_json((copied / "micro" / "report.json").read_text())
+    (row,) = (one for one in facts.variants if one.name == "int8")
+    assert [port.dtype for port in (*row.audit.inputs, *row.audit.outputs)] == ["int8"] * 2
+    images = digits[0][:5]
+    said = answers_of(snippet(facts, row), copied / "micro", images, monkeypatch)
+    assert [lines[0] for lines in said] == expected(copied / "micro" / row.file, images)
 
 
 def test_the_curves_are_where_the_report_says(finished, report):

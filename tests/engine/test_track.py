@@ -26,7 +26,7 @@ def test_without_mlflow_it_is_said_before_anything_runs(tmp_path, monkeypatch, i
     done = inside("run", *SMALL, f"mlflow={tmp_path / 'store'}", artifacts=tmp_path / "a")
     assert (done.code, len(done.errors)) == (2, 1), done.err
     assert f"mlflow: {tmp_path / 'store'}: MLflow cannot be loaded" in done.errors[0]
-    assert 'pip install "pix2pocket[mlflow]"' in done.errors[0]
+    assert "pip install mlflow-skinny" in done.errors[0]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,7 +70,7 @@ def test_names_are_brought_into_a_form_that_is_allowed_and_stay_apart():
 
 @pytest.fixture
 def mlflow():
-    return pytest.importorskip("mlflow", reason='MLflow: pip install "pix2pocket[mlflow]"')
+    return pytest.importorskip("mlflow", reason="pip install mlflow-skinny")
 
 
 @pytest.fixture
