@@ -39,7 +39,7 @@ def require(folder: Path) -> None:
     except ImportError as error:
         raise ConfigError(
             f"mlflow: {folder}: MLflow cannot be loaded ({error}); "
-            "pip install mlflow-skinny, which is the extra pix2pocket[mlflow], or leave `mlflow` out"
+            "pip install mlflow-skinny (the extra pix2pocket[mlflow]), or leave `mlflow` out"
         ) from error
 
 

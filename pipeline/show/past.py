@@ -33,17 +33,18 @@ def cells(report: Mapping[str, Any]) -> tuple[str, ...]:
 
     What a report does not hold is a dash.
     """
+    dataset = report.get("dataset") or {}
+    exact = " (exact match)" if dataset.get("multi_label") else ""
     rows = {row.get("name"): row for row in report.get("variants") or ()}
     best = rows.get(report.get("recommended")) or {}
     latency = best.get("latency_us") or {}
-    digest = (report.get("dataset") or {}).get("digest") or numbers.MISSING
     return (
         str(report["name"]),
         str(report["id"]),
         numbers.word(best.get("name")),
-        numbers.percent(best.get("accuracy")),
+        numbers.percent(best.get("accuracy")) + (exact if best else ""),
         numbers.size(best.get("bytes")),
         numbers.latency(latency.get("p50")),
-        str(digest)[:DIGEST],
+        str(dataset.get("digest") or numbers.MISSING)[:DIGEST],
         str(report["created"]),
     )

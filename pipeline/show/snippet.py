@@ -40,10 +40,18 @@ def snippet(report: Report, variant: Variant) -> str | None:
         *_encoded(taken),
         'answer = model(images=pixels)["probabilities"][0]',
         *_decoded(given),
-        "for number in answer.argsort()[::-1][:3]:",
+        f"for number in {_named(report)}:",
         '    print(f"{CLASSES[number]}: {answer[number]:.1%}")',
     ]
     return _HEAD + "\n".join(lines)
+
+
+def _named(report: Report) -> str:
+    """Which classes are printed: the likeliest, or all that count as seen, where several may be."""
+    if not report.dataset.multi_label:
+        return 'np.argsort(-answer, kind="stable")[:3]'
+    threshold = report.evaluation.threshold if report.evaluation else None
+    return f"np.flatnonzero(answer >= {threshold or 0.5})"
 
 
 def _picture(said: Any, taken: Port) -> Iterator[str]:

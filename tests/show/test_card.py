@@ -149,6 +149,7 @@ def test_of_several_labels_accuracy_is_exact_match(make, facts):
         "exact match of int8"
     )
     assert "a probability for each class by itself" in text
+    assert "for number in np.flatnonzero(answer >= 0.5):" in text
     assert "| variant | size | exact match |" in text
 
 

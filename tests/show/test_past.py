@@ -17,6 +17,8 @@ def test_columns_stand_under_their_heads_and_no_id_is_cut(facts):
 
 def test_a_run_that_recommends_nothing_and_a_report_of_few_words_have_dashes(facts):
     assert cells(facts | {"recommended": None})[2:6] == ("–",) * 4
+    several = facts | {"dataset": facts["dataset"] | {"multi_label": True}}
+    assert cells(several)[3] == "98.61 % (exact match)"
     few = {"name": "old", "id": "1", "created": "2026"}
     assert cells(few) == ("old", "1", "–", "–", "–", "–", "–", "2026")
 
