@@ -120,7 +120,7 @@ def differences(first: Report, second: Report) -> list[Difference]:
 
 
 def _code(first: Report, second: Report) -> list[Difference]:
-    """The first step whose key differs, up to export: no two SavedModels are the same bytes."""
+    """The first step whose key differs, before export: equal SavedModels may differ in bytes."""
     keys = [{one.name: one.key for one in report.stages} for report in (first, second)]
     for name, key in keys[0].items():
         if name == "export":
