@@ -60,6 +60,7 @@ class Config(BaseModel):
     repeat: Annotated[int, Field(strict=True, ge=1, le=MOST_REPLICAS)] = 1
     folds: Annotated[int, Field(strict=True, ge=2, le=MOST_REPLICAS)] | None = None
     gates: Mapping[str, str] = {}
+    mlflow: Path | None = None
     ingest: Ingest = Ingest()
     augment: Augment = Augment()
     build: Build = Build()
@@ -199,11 +200,11 @@ class Config(BaseModel):
     def recipe(self) -> dict[str, Any]:
         """Spell out every setting, as plain values: a recipe that comes to this very run.
 
-        What says nothing of it is left out: `search`, `gates` where there are none, and of a run
-        that is not repeated, `repeat` and `folds`.
+        What says nothing of it is left out: `search`, `mlflow`, `gates` where there are none, and
+        of a run that is not repeated, `repeat` and `folds`.
         """
         given = {name: set(section.given) for name, section in SECTIONS.items()}
-        plain = self.model_dump(mode="json", exclude=given | {"search": True})
+        plain = self.model_dump(mode="json", exclude=given | {"search": True, "mlflow": True})
         for name in ("repeat", "folds", "gates"):
             if plain[name] == type(self).model_fields[name].default:
                 del plain[name]

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipeline.errors import ConfigError, IntegrityError, harmless
 from pipeline.lazy import LazyTable, nearest
-from pipeline.publish import runs
+from pipeline.publish import damaged, runs
 from pipeline.reference import layers_page, settings_page
 from pipeline.runner import Outcome
 
@@ -114,8 +114,10 @@ def show(what: str, config: Callable[[], Any], artifacts: Path) -> None:
 
 
 def _whole(config: "Config") -> dict[str, Any]:
-    """Every setting of a recipe; of a search only where there is one."""
+    """Every setting of a recipe; of a search, and a store of MLflow, only where there is one."""
     whole = config.recipe()
+    if config.mlflow:
+        whole["mlflow"] = str(config.mlflow)
     if config.search.space:
         whole["search"] = config.search.model_dump(mode="json", exclude=set(config.search.given))
     return whole
@@ -169,6 +171,7 @@ def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
 def show_comparison(first: dict[str, Any], second: dict[str, Any]) -> None:
     """Print two reports side by side, and what makes the runs different."""
     from pipeline.show.comparison import differences, lines, remarks
+    from pipeline.show.words import measure
 
     reports = [_report(facts) for facts in (first, second)]
     for place, report in zip(("first", "second"), reports, strict=True):
@@ -176,7 +179,7 @@ def show_comparison(first: dict[str, Any], second: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("variant", overflow="fold", min_width=8)
     table.add_column("run", style="dim")
-    for column in ("accuracy", "size", "latency", "of float32"):
+    for column in (measure(reports[0]), "size", "latency", "of float32"):
         table.add_column(column, justify="right", no_wrap=True)
     for line in lines(*reports):
         table.add_row(*map(Text, line), style="" if line.run else "bold")
@@ -185,7 +188,7 @@ def show_comparison(first: dict[str, Any], second: dict[str, Any]) -> None:
         console.print(f"  {remark}", style="dim", markup=False)
     found = differences(*reports)
     if not found:
-        console.print("same settings, pictures, versions and machine", markup=False)
+        console.print("same settings, pictures, versions, code and machine", markup=False)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     for column in ("differs", "first", "second"):
@@ -298,15 +301,10 @@ def _as_yaml(value: Any) -> str:
 
 
 def _print_runs(artifacts: Path) -> None:
-    from pipeline.show.numbers import percent, size
+    """Print past runs, oldest first, each with the variant it recommends."""
+    from pipeline.show.past import lines
 
-    for report in runs(artifacts):
-        chosen = next((v for v in report["variants"] if v["name"] == report["recommended"]), None)
-        best = (
-            f"{chosen['name']} {percent(chosen['accuracy'])} {size(chosen['bytes'])}"
-            if chosen
-            else "-"
-        )
-        console.print(
-            f"{report['created']}  {report['name']:<16} {report['id']}  {best}", markup=False
-        )
+    for line in lines(runs(artifacts)) or [f"no runs in {artifacts} yet"]:
+        console.print(harmless(line), markup=False)
+    for problem in damaged(artifacts):
+        console.print(f"✗ {harmless(problem)}", style="red", markup=False)

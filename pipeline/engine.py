@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from pipeline import publish
+from pipeline import publish, track
 from pipeline.config import Config
 from pipeline.fingerprint import FileMemo
 from pipeline.guard import locked, logged, terminable
@@ -23,7 +23,7 @@ def run(
     verify: bool = False,
     quiet: bool = False,
 ) -> Outcome:
-    """Run every step that is not done and publish `<artifacts>/<name>/`.
+    """Run every step that is not done, publish `<artifacts>/<name>/`, log it if that is asked for.
 
     Args:
         until: the last stage to run; nothing is published then, unless it is "report".
@@ -40,6 +40,8 @@ def run(
     for stage in filter(None, (until, *force)):
         plan.require(stage)
     publish.require_ours(root, config.name)
+    if config.mlflow:
+        track.require(config.mlflow.expanduser())
     log_file = publish.log_file(root, config.name)
     with ExitStack() as stack:
         stack.enter_context(locked(root))
@@ -54,4 +56,6 @@ def run(
             publish.publish(root, config.name, outcome.entries)
             outcome.folder = root / config.name
             outcome.report = publish.load_report(outcome.entries["report"].folder / "report.json")
+            if config.mlflow:
+                track.log(config.mlflow.expanduser(), outcome.folder, outcome.report)
     return outcome

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,16 +112,32 @@ def repair(root: Path) -> None:
 
 
 def runs(root: Path) -> list[dict[str, Any]]:
-    """Reports of every run whose results were published, oldest first."""
-    found = [load_report(path) for path in root.glob(f"{HISTORY}/*/[!.]*.json")]
+    """Reports of every run whose results were published, oldest first, but those `damaged`."""
+    found = [one for one in _remembered(root) if not isinstance(one, IntegrityError)]
     return sorted(found, key=lambda report: str(report["created"]))
+
+
+def damaged(root: Path) -> list[str]:
+    """What is wrong with each report of the history that cannot be read, a line each."""
+    return sorted(str(one) for one in _remembered(root) if isinstance(one, IntegrityError))
+
+
+def _remembered(root: Path) -> Iterator[dict[str, Any] | IntegrityError]:
+    for path in root.glob(f"{HISTORY}/*/[!.]*.json"):
+        try:
+            report = load_report(path)
+        except IntegrityError as error:
+            yield error
+            continue
+        known = isinstance(report, dict) and {"id", "name", "created"} <= set(report)
+        yield report if known else IntegrityError(f"{path}: is no report")
 
 
 def find_run(root: Path, said: str) -> dict[str, Any]:
     """The report of a run: by its id or the beginning of one, by its name, or by a path.
 
-    A name stands for what lies published under it. A path is that of a `report.json`, or of the
-    folder that holds one.
+    A name stands for what lies published under it, and where nothing does, for its latest run. A
+    path is that of a `report.json`, or of the folder that holds one.
 
     Raises:
         ConfigError: there is no such run, or several begin so.
@@ -131,13 +147,16 @@ def find_run(root: Path, said: str) -> dict[str, Any]:
     for file in (path, path / REPORT, root / said / REPORT):
         if file.is_file():
             return load_report(file)
-    known = {str(report["id"]): report for report in runs(root)}
+    past = runs(root)
+    if named := [report for report in past if report["name"] == said]:
+        return named[-1]
+    known = {str(report["id"]): report for report in past}
     found = [name for name in known if name.startswith(said)]
     if len(found) == 1:
         return known[found[0]]
     if found:
         raise ConfigError(f"{said}: {len(found)} runs begin so: {', '.join(found[:LISTED])}")
-    near = nearest(said, [*known, *(str(report["name"]) for report in known.values())])
+    near = nearest(said, dict.fromkeys([*(str(report["name"]) for report in past), *known]))
     raise ConfigError(
         f"{said}: no run in {root}; see `show runs`" + (f" ({near})" if known else "")
     )

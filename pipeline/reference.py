@@ -16,8 +16,10 @@ HEAD = """# Settings
 Every setting a recipe may hold, printed by `python run_pipeline.py show settings`. At the top:
 `name` (default: the recipe's file name), `seed` (default 0), `variants`, and one of `repeat` (so
 many runs, with seeds from `seed` on; default 1) and `folds` (so many runs of one seed, each with
-another part of the training pictures for validation). The rest in sections, also reached as
-`section.key=value` on the command line.
+another part of the training pictures for validation); `gates`, bounds that results have to keep
+([audit.md](audit.md)); and `mlflow`, the folder of a store that finished runs are logged to
+([again.md](again.md)). The rest in sections, also reached as `section.key=value` on the command
+line.
 """
 LAYERS_HEAD = """# Layers
 

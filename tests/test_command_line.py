@@ -273,8 +273,31 @@ def test_the_lists_name_every_row(finished):
 
 
 def test_runs_lists_what_was_published(finished, report):
-    (line,) = call("show", "runs", artifacts=finished).out.splitlines()
-    assert line.split()[:3] == [report["created"], "digits", report["id"]]
+    head, line = call("show", "runs", artifacts=finished).out.splitlines()
+    assert head.split() == [
+        *("name", "id", "ships", "accuracy", "size", "latency", "pictures", "created")
+    ]
+    assert line.split()[:3] == ["digits", report["id"], report["recommended"]]
+    assert line.split()[-2:] == [report["dataset"]["digest"][:8], report["created"]]
+
+
+def test_a_damaged_report_hides_no_run_and_a_folder_without_runs_says_so(copied, report, tmp_path):
+    (copied / ".history" / "digits" / "20260101T000000-aaaaaa.json").write_text("{")
+    (copied / ".history" / "digits" / "20260102T000000-bbbbbb.json").write_text("{}")
+    done = call("show", "runs", artifacts=copied)
+    assert (done.code, done.err) == (0, "")
+    _, run, *problems = done.out.splitlines()
+    assert report["id"] in run
+    assert ["cannot be read" in problems[0], "is no report" in problems[1]] == [True, True]
+    assert call("compare", "digits", report["id"][:9], artifacts=copied).code == 0
+    assert call("show", "runs", artifacts=tmp_path / "none").out.startswith("no runs in ")
+
+
+def test_a_name_stands_for_its_latest_run_where_nothing_is_published_under_it(copied, report):
+    shutil.rmtree(copied / "digits")
+    done = call("compare", "digits", report["id"], artifacts=copied)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == f"first   digits {report['id']}"
 
 
 def test_a_recipe_needs_no_name_and_its_path_may_hold_anything(tmp_path, finished):
@@ -375,7 +398,7 @@ def test_compare_puts_two_runs_side_by_side(inside, copied):
     assert done.out.splitlines()[:2] == [f"first   digits {first}", f"second  digits {second}"]
     assert "report.max_drop_pp  1.0    3.0" in done.out
     same = call("compare", second, copied / "digits" / "report.json", artifacts=copied)
-    assert same.out.splitlines()[-1] == "same settings, pictures, versions and machine"
+    assert same.out.splitlines()[-1] == ("same settings, pictures, versions, code and machine")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ _PACKAGES = (
     "tensorflow-model-optimization",
     "ai-edge-litert",
     "numpy",
+    "pillow",
     "pandas",
     "scikit-learn",
 )

@@ -68,6 +68,12 @@ class Report(Section):
     max_drop_pp: NotNegative = Field(
         1.0, description="points of validation accuracy the recommended file may lose"
     )
+    license: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.+-]*$",
+        description="of the files, for the model card: a word that model hubs know, as "
+        "`apache-2.0` or `cc-by-4.0`; none is said otherwise",
+    )
     config: Options = Field({})  # the whole recipe
     problems: Mapping[str, Mapping[str, str]] = Field({})  # status and reason, by variant
     replicas: tuple[Mapping[str, int | None], ...] = ()  # seed and fold of each; none of one run

@@ -11,6 +11,7 @@ from pipeline.show.variant import Variant
 
 MACHINE = ("cpu", "cores", "amx")  # what makes latencies of two runs those of two machines
 PATHS = {"ensemble", "distill", "slim", "scratch", "prune", "cluster", "qat"}  # words of variants
+KEY = 12  # characters of a step's key that are shown
 TOLD = 60  # characters of a setting that are shown
 ABSENT = "–"
 
@@ -37,7 +38,8 @@ class Difference(NamedTuple):
 def lines(first: Report, second: Report) -> Iterator[Line]:
     """Of each variant of either run its row in both and the difference.
 
-    Those of the first run stand in their order, then what only the second has.
+    Those of the first run stand in their order, then what only the second has. Of accuracies of
+    other pictures, and latencies of other machines, there is no difference.
     """
     ones, others = ({row.name: row for row in report.variants} for report in (first, second))
     for name in {**ones, **others}:
@@ -45,7 +47,12 @@ def lines(first: Report, second: Report) -> Iterator[Line]:
         yield _line(name, "first", one)
         yield _line("", "second", other)
         if one and other and "ok" == one.status == other.status:
-            yield _difference(one, other)
+            found = _difference(one, other)
+            if not _same_pictures(first, second):
+                found = found._replace(accuracy=ABSENT)
+            if not _same_machine(first, second) or _threads(one) != _threads(other):
+                found = found._replace(latency=ABSENT)
+            yield found
 
 
 def _line(name: str, run: str, row: Variant | None) -> Line:
@@ -78,6 +85,20 @@ def _latency(row: Variant) -> float | None:
     return row.latency_us.p50 if row.latency_us else None
 
 
+def _threads(row: Variant) -> int | None:
+    return row.latency_us.threads if row.latency_us else None
+
+
+def _same_pictures(first: Report, second: Report) -> bool:
+    """Whether accuracies are shares of the same test pictures, by the same measure."""
+    one, other = first.dataset, second.dataset
+    return (one.digest, one.multi_label) == (other.digest, other.multi_label)
+
+
+def _same_machine(first: Report, second: Report) -> bool:
+    return all(first.machine.get(key) == second.machine.get(key) for key in MACHINE)
+
+
 def _share(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole else None
 
@@ -85,26 +106,41 @@ def _share(part: float | None, whole: float | None) -> float | None:
 def differences(first: Report, second: Report) -> list[Difference]:
     """What the runs do not share: settings by their whole names, then versions and the machine.
 
-    Of steps that no variant has, settings say nothing.
+    Of steps that are not in both runs, settings are compared with nothing. Where all else is the
+    same, what is left is the code: the first step that it changed.
     """
     found = []
+    unused = PATHS - (_words(first) & _words(second))
     for part in ("", "versions", "machine"):
-        ones, others = (dict(_facts(report, part)) for report in (first, second))
+        ones, others = (dict(_facts(report, part, unused)) for report in (first, second))
         for what in {**ones, **others}:
             if ones.get(what) != others.get(what):
                 found.append(Difference(what, _text(ones, what), _text(others, what)))
-    return found
+    return found or _code(first, second)
 
 
-def _facts(report: Report, part: str) -> Iterator[tuple[str, Any]]:
+def _code(first: Report, second: Report) -> list[Difference]:
+    """The first step whose key differs, before export: equal SavedModels may differ in bytes."""
+    keys = [{one.name: one.key for one in report.stages} for report in (first, second)]
+    for name, key in keys[0].items():
+        if name == "export":
+            break
+        if keys[1].get(name, key) != key:
+            return [Difference(f"code of {name}", key[:KEY], keys[1][name][:KEY])]
+    return []
+
+
+def _words(report: Report) -> set[str]:
+    return {word for row in report.variants for word in re.split(r"[+.]", row.name)}
+
+
+def _facts(report: Report, part: str, unused: set[str]) -> Iterator[tuple[str, Any]]:
     if part == "versions":
         yield from ((f"version of {name}", said) for name, said in report.versions.items())
     elif part == "machine":
         yield from ((f"machine: {key}", report.machine.get(key)) for key in MACHINE)
     else:
         yield "pictures", report.dataset.digest
-        words = {word for row in report.variants for word in re.split(r"[+.]", row.name)}
-        unused = PATHS - words
         yield from _flat({k: v for k, v in report.config.items() if k not in unused})
 
 
@@ -126,11 +162,35 @@ def _text(facts: Mapping[str, Any], what: str) -> str:
 
 def remarks(first: Report, second: Report) -> Iterator[str]:
     """What keeps the figures of two runs from being held against each other, a line each."""
-    if first.dataset.digest != second.dataset.digest:
+    one, other = first.dataset, second.dataset
+    if one.multi_label != other.multi_label:
+        yield "one is exact match of several labels a picture, one accuracy: they do not compare"
+    elif one.classes != other.classes:
+        told = " and ".join(numbers.count(len(some.classes)) for some in (one, other))
+        yield f"the classes differ ({told}): accuracies answer different questions"
+    elif one.digest != other.digest:
         yield "the pictures or their splits differ: accuracies are of different test pictures"
     elif any(one.accuracy_ci95 for one in first.variants):
         yield "accuracies whose intervals overlap may differ by luck alone"
-    if any(first.machine.get(key) != second.machine.get(key) for key in MACHINE):
+    if not _same_machine(first, second):
         yield "the machines differ: compare the ratios to float32, not the latencies"
     elif [*map(_latency, first.variants)] != [*map(_latency, second.variants)]:
         yield "latencies are of two timings: a tenth more or less is the machine's doing"
+    runs = [len(report.replicas) or 1 for report in (first, second)]
+    if max(runs) > 1:
+        yield (
+            f"the first is of {numbers.count(runs[0])} trainings, the second of "
+            f"{numbers.count(runs[1])}: the figures here are of the first of each"
+        )
+    yield from _same_files(first, second)
+
+
+def _same_files(first: Report, second: Report) -> Iterator[str]:
+    """Files that are the same to the byte, whatever they are called."""
+    known = {row.sha256: row.name for row in first.variants if row.sha256}
+    pairs = [(known[row.sha256], row.name) for row in second.variants if row.sha256 in known]
+    if same := [one for one, other in pairs if one == other]:
+        yield f"the same file, byte for byte: {', '.join(same)}"
+    for one, other in pairs:
+        if one != other:
+            yield f"the same file, byte for byte: {one} of the first, {other} of the second"

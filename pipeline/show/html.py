@@ -48,7 +48,7 @@ def to_html(report: Report, figures_dir: Path) -> str:
     )
     style, script = (_source(environment, name) for name in ("report.css", "report.js"))
     places = figures_by_place(report).items()
-    file, command = words.again(report)
+    file, command = words.again(report.name)
     return environment.get_template("report.html").render(
         context(report),
         figures={place: [_inline(figures_dir, one) for one in some] for place, some in places},

@@ -36,9 +36,9 @@ def fenced(text: str, language: str = "") -> Written:
     return Written(f"{fence}{language}\n{text}\n{fence}")
 
 
-def to_markdown(report: Report) -> str:
-    """The text of `report.md`; figures are links into `figures/`."""
-    environment = Environment(
+def environment() -> Environment:
+    """Templates of Markdown: what they print is text, but for what is `Written`."""
+    return Environment(
         loader=PackageLoader("pipeline.show"),
         autoescape=False,  # html escaping would be wrong here: `finalize` does what Markdown needs
         finalize=escape,
@@ -47,12 +47,22 @@ def to_markdown(report: Report) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    file, command = words.again(report)
-    return environment.get_template("report.md").render(
-        context(report),
-        figures=figures_by_place(report),
-        link=Written,
-        recipe_file=file,
-        recipe=fenced(recipe(report), "yaml"),
-        command=fenced(command, "sh"),
+
+
+def to_markdown(report: Report) -> str:
+    """The text of `report.md`; figures are links into `figures/`."""
+    file, command = words.again(report.name)
+    shown = words.curves(report)
+    return (
+        environment()
+        .get_template("report.md")
+        .render(
+            context(report),
+            figures=figures_by_place(report),
+            link=Written,
+            recipe_file=file,
+            recipe=fenced(recipe(report), "yaml"),
+            command=fenced(command, "sh"),
+            curves=fenced(shown, "sh") if shown else None,
+        )
     )

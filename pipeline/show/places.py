@@ -1,5 +1,6 @@
 """The figures of a report: what each is called, where it stands; and the recipe at its end."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -187,8 +188,28 @@ def figures_by_place(report: Report) -> dict[str, list[Picture]]:
     return places
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts text in quotes that `run`, which reads YAML 1.2 numbers, would take for one: `1e3`."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
 def recipe(report: Report) -> str:
-    """The run's settings as YAML that `run` takes again."""
-    return str(
-        yaml.safe_dump(dict(report.config), sort_keys=False, allow_unicode=True, width=88)
-    ).rstrip()
+    """The run's settings as YAML that `run` takes again, for the same."""
+    settings = dict(report.config)
+    text = _dumped(settings, readable=True)
+    if yaml.safe_load(text) != settings:  # odd ends of lines
+        text = _dumped(settings, readable=False)
+    return text.rstrip()
+
+
+def _dumped(settings: Mapping[str, object], readable: bool) -> str:
+    text: str = yaml.dump(
+        settings, Dumper=_Dumper, sort_keys=False, allow_unicode=readable, width=88
+    )
+    return text

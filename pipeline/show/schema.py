@@ -126,12 +126,16 @@ class Evaluation(Record):
 
 
 class Training(Record):
-    """How the model was fitted; `best_epoch` counts from 1."""
+    """How the model was fitted; `best_epoch` counts from 1.
+
+    `logs` is where TensorBoard finds the curves, in the folder of all runs' results.
+    """
 
     epochs: Count
     best_epoch: Count
     seconds: Amount
     history: dict[str, tuple[float, ...]]
+    logs: str | None = None
 
 
 class Picture(Record):
@@ -159,7 +163,7 @@ class Report(Record):
     """All that a run found out; `report.json` is this and nothing else.
 
     What is said of one model and of files is said of the first of the `replicas`, whose files are
-    the ones published.
+    the ones published. `command` repeats the run, once `config` is saved as the file it names.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -170,6 +174,7 @@ class Report(Record):
     machine: Facts
     versions: dict[str, str]
     config: Facts
+    command: str | None = None
     dataset: Dataset
     model: Model
     variants: tuple[Variant, ...]

@@ -210,7 +210,21 @@ def named(name: str, value: JsonValue) -> tuple[str, str]:
     return label, f"{value:.4g}" if isinstance(value, float) else fact(value)
 
 
-def again(report: Report) -> tuple[str, str]:
-    """The file to save the settings in, and the command that repeats the run with it."""
-    file = f"{report.name}.yaml"
+AGAIN = (
+    "On the same computer, with the same versions, model.keras and the .tflite files come out byte "
+    "for byte, unless channels were taken out towards a latency. Another processor, or another "
+    "number of cores, adds up in another order: weights then differ a little."
+)
+
+
+def again(name: str) -> tuple[str, str]:
+    """The file to save a run's settings in, by its name, and the command that repeats it."""
+    file = f"{name}.yaml"
     return file, f"python run_pipeline.py run {shlex.quote(file)}"
+
+
+def curves(report: Report) -> str | None:
+    """The command that shows the curves of training, from the folder the report is in."""
+    if report.training is None or report.training.logs is None:
+        return None
+    return f"tensorboard --logdir {shlex.quote(f'../{report.training.logs}')}"

@@ -18,7 +18,7 @@ from pipeline.measure.kernels import FILE as KERNELS
 from pipeline.measure.machine import versions
 from pipeline.measure.replicas import over
 from pipeline.measure.weights import kernel_spreads
-from pipeline.settings import AUDIT, LAYERS, REFERENCE, Inputs, Metrics, nth
+from pipeline.settings import AUDIT, LAYERS, LOGS, REFERENCE, Inputs, Metrics, nth
 from pipeline.settings import Report as Settings
 from pipeline.settings.gates import parse
 from pipeline.show import doctor, figures, places
@@ -29,14 +29,16 @@ from pipeline.show.kernels import Kernel, kept
 from pipeline.show.pruning import grouped
 from pipeline.show.report import render
 from pipeline.show.schema import Report
+from pipeline.show.words import again
 
 Facts = dict[str, Any]
 WEIGHED, KERNELS_DRAWN = 4, 6  # files whose weights are drawn, and kernels of each
+CACHE = ".cache"  # beside the published folder: what the engine keeps of each step
 MEASURED = ("name", "status", "reason", "accuracy", "validation_accuracy", "drop_pp")  # a replica
 
 
 def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
-    """Write `report.{html,md,json,csv}` and `figures/`."""
+    """Write `report.{html,md,json,csv}`, `model_card.md` and `figures/`."""
     audit = Audit.model_validate(_read(inputs["ingest"] / AUDIT))
     sheets = figures.sheet_classes([one.train for one in audit.classes])
     report = gather(settings, inputs, audit, sheets)
@@ -173,6 +175,7 @@ def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:
         "seconds": sum(manifest["seconds"] for manifest in manifests.values()),
         "versions": versions(),
         "config": settings.config,
+        "command": again(settings.config["name"])[1],
         "stages": [
             {"name": step, "key": manifest["key"], "seconds": manifest["seconds"]}
             for step, manifest in manifests.items()
@@ -272,6 +275,7 @@ def _learned(inputs: Inputs, manifests: Mapping[str, Facts]) -> Facts:
             "best_epoch": training["best_epoch"],
             "seconds": manifests["train"]["seconds"],
             "history": read_history(inputs["train"]),
+            "logs": f"{CACHE}/train/{manifests['train']['key']}/{LOGS}",
         },
         "augmentation": _read(inputs["augment"] / "policy.json"),
     }

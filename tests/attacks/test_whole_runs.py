@@ -2,10 +2,14 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
+from huggingface_hub import ModelCard
 
 from tests.attacks import corpus
 from tests.front_door import SMALL, call, ran
@@ -97,13 +101,31 @@ def test_a_spreadsheet_meets_no_formula(nasty):
 def test_the_facts_hold_the_names_as_they_are_shown(nasty):
     report = json.loads((nasty / "report.json").read_text(encoding="utf-8"))
     assert sorted(report["dataset"]["classes"]) == sorted(SHOWN)
-    assert {"report.html", "report.md", "report.csv"} <= {path.name for path in nasty.iterdir()}
+    assert {"report.html", "report.md", "report.csv", "model_card.md"} <= {
+        path.name for path in nasty.iterdir()
+    }
+
+
+def test_the_card_reads_back_and_its_lines_name_the_classes(nasty):
+    card = ModelCard.load(nasty / "model_card.md")
+    assert card.data.library_name == "litert"
+    assert card.data.eval_results[0].metric_type == "accuracy"
+    code = re.search(r"```python\n(.*?)\n```", card.text, re.DOTALL)[1]
+    corpus.gray(2, 0).save(nasty / "photo.png")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=nasty, env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    (nasty / "photo.png").unlink()
+    said = [line.rpartition(": ")[0] for line in done.stdout.splitlines()]
+    assert len(said) == 3
+    assert set(said) < set(json.loads((nasty / "report.json").read_text())["dataset"]["classes"])
 
 
 def test_no_figure_warns_and_no_file_holds_a_control_character(nasty):
     log = (nasty / "run.log").read_text(encoding="utf-8")
     assert "Warning" not in log
-    for name in ("report.html", "report.md", "report.csv", "report.json"):
+    for name in ("report.html", "report.md", "report.csv", "report.json", "model_card.md"):
         text = (nasty / name).read_text(encoding="utf-8")
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), name
 

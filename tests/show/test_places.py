@@ -1,5 +1,8 @@
 """Where figures stand."""
 
+import pytest
+
+from pipeline.recipe import parse
 from pipeline.show import figures, places
 from pipeline.show.places import figures_by_place
 
@@ -27,3 +30,12 @@ def test_contact_sheets_are_known_by_the_first_part_of_their_name(make):
     assert found["sheets"] == sheets
     assert found["more"] == [stray]
     assert [figure.file for figure in found["intake"]] == ["class_balance.png", "data_spread.png"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "-1E-3", "2:4", "no", "x\x85y", "x\u2028y", "a\n---\nb", "=1+1", "猫", ""]
+)
+def test_the_recipe_comes_back_as_it_was_whatever_text_stands_in_it(make, facts, text):
+    config = facts["config"] | {"ingest": {"classes": [text, "1"], "path": text}, "rate": 1e-05}
+    written = places.recipe(make(config=config))
+    assert parse(written, "the recipe") == config

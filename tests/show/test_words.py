@@ -67,4 +67,4 @@ def test_bytes_among_the_facts_read_as_sizes():
 
 
 def test_the_command_survives_odd_names(make):
-    assert words.again(make(name="my run"))[1] == "python run_pipeline.py run 'my run.yaml'"
+    assert words.again("my run")[1] == "python run_pipeline.py run 'my run.yaml'"

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -131,6 +132,18 @@ def test_the_report_puts_together_what_the_stages_left(done):
     assert "correct" not in written["evaluation"]
     assert written["seconds"] == 10.5
     assert written["stages"][0] == {"name": "ingest", "key": "ingest", "seconds": 1.5}
+    assert written["command"] == "python run_pipeline.py run odd.yaml"
+    assert written["training"]["logs"] == ".cache/train/train/logs"
+
+
+def test_a_card_stands_beside_it_with_the_recipes_licence(inputs, tmp_path):
+    said = settings()
+    (tmp_path / "out").mkdir()
+    config = said.config | {"report": {"license": "mit"}}
+    report.run(said.model_copy(update={"config": config}), inputs, tmp_path / "out")
+    card = ModelCard.load(tmp_path / "out" / "model_card.md")
+    assert (card.data.license, card.data.model_name) == ("mit", "odd")
+    assert r"&lt;b&gt;zero&lt;/b&gt;, one\\ntwo, \$x_2\$" in card.text
 
 
 def test_every_figure_that_is_listed_is_drawn_and_no_other(done):
