@@ -44,6 +44,22 @@ FIGURES: Mapping[str, Known] = {
         "Sensitivity",
         "Accuracy over the share of zeros in one layer at a time, a line a layer.",
     ),
+    "reliability": Known(
+        "differences",
+        "Reliability",
+        "How often answers of each confidence are right, and how many there are; float32 and the "
+        "file side by side, each with its expected calibration error.",
+    ),
+    "confusion_change": Known(
+        "differences",
+        "Change of the confusion",
+        "How often each true class was called each class, less how often float32 did so.",
+    ),
+    "changed_pictures": Known(
+        "differences",
+        "Lost pictures",
+        "Test pictures that float32 reads right and the file does not, with both answers.",
+    ),
     "network": Known(
         "network",
         "The network",
@@ -86,6 +102,8 @@ FIGURES: Mapping[str, Known] = {
     "contact_sheet": Known("sheets", "Class", "Training pictures of the class"),
 }
 
+DIFFERENCES = ("reliability", "confusion_change", "changed_pictures")  # of one file and float32
+
 
 def listed(repeated: bool, several: bool = False) -> list[Picture]:
     """Every figure there is one of in a run, in the order of the table.
@@ -93,7 +111,7 @@ def listed(repeated: bool, several: bool = False) -> list[Picture]:
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "pupil", "channels", "sensitivity"}
+    others = {"contact_sheet", "pupil", "channels", "sensitivity", *DIFFERENCES}
     others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
@@ -146,6 +164,13 @@ def slimmed(number: int, name: str, several: bool) -> Picture:
         title=f"{known.title}: {name}",
         alt=measured_as(known.alt, several),
     )
+
+
+def different(kind: str, number: int, name: str) -> Picture:
+    """The figure `kind`, of `DIFFERENCES`, of the variant `name`, from 1 of those looked at."""
+    known = FIGURES[kind]
+    title, alt = (f"{known.title}: {name}", f"{name}. {known.alt}")
+    return Picture(file=f"{kind}-{number}.png", title=title, alt=alt)
 
 
 def figures_by_place(report: Report) -> dict[str, list[Picture]]:

@@ -20,11 +20,12 @@ from pipeline.settings import Report as Settings
 from pipeline.settings.gates import parse
 from pipeline.show import figures, places
 from pipeline.show.audit import Audit
+from pipeline.show.differences import looked_at
 from pipeline.show.findings import notes
 from pipeline.show.kernels import Kernel, kept
 from pipeline.show.pruning import grouped
 from pipeline.show.report import render
-from pipeline.show.schema import Report
+from pipeline.show.schema import Picture, Report
 
 Facts = dict[str, Any]
 MEASURED = ("name", "status", "reason", "accuracy", "validation_accuracy", "drop_pp")  # a replica
@@ -44,6 +45,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     if report.replicas:
         drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
+    measured = [variant.name for variant in report.variants if variant.status == "ok"]
+    for picture, path in different(inputs, measured, report.recommended):
+        shutil.copy(path, out / "figures" / picture.file)
     for number, names in enumerate(pupils(inputs), 1):
         drawn_there = inputs[f"build({names[0]})"] / "figures" / "network.png"
         shutil.copy(drawn_there, out / "figures" / f"pupil-{number}.png")
@@ -66,6 +70,22 @@ def pupils(inputs: Inputs) -> list[list[str]]:
         if folder is not None:
             found.setdefault(_read(folder / "manifest.json")["key"], []).append(one["name"])
     return list(found.values())
+
+
+def different(
+    inputs: Inputs, names: list[str], recommended: str | None
+) -> list[tuple[Picture, Path]]:
+    """Figures that benchmark drew of those of the variants that are looked at, and where.
+
+    Where a file does not differ from float32, there is nothing of that kind.
+    """
+    folder = inputs["benchmark"] / "figures"
+    found = [
+        (places.different(kind, number, name), folder / f"{kind}-{name}.png")
+        for number, name in enumerate(looked_at(names, recommended), 1)
+        for kind in places.DIFFERENCES
+    ]
+    return [(picture, path) for picture, path in found if path.is_file()]
 
 
 def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> None:
@@ -91,15 +111,19 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
     scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
     slimmings = _left_by("slim", inputs, "slim.json")
+    measure = places.measured_as("accuracy", several)
+    compared = _compared(settings, inputs, replicas, measure)
+    measured = [row["name"] for row in compared["variants"] if row["status"] == "ok"]
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
-            **_compared(settings, inputs, replicas, places.measured_as("accuracy", several)),
+            **compared,
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(repeated=bool(replicas), several=several),
+                *(one for one, _ in different(inputs, measured, compared["recommended"])),
                 *(places.taught(n, names) for n, names in enumerate(pupils(inputs), 1)),
                 *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
                 *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),

@@ -10,7 +10,7 @@ def test_every_figure_that_can_be_drawn_is_listed_with_its_place():
     assert set(places.FIGURES) - drawn == {"pupil"}, "build has drawn it, as it has the network"
     assert drawn <= set(places.FIGURES)
     listed = {picture.file for picture in places.listed(repeated=True)}
-    others = {"contact_sheet", "class_scores", "sensitivity", "channels"}
+    others = {"contact_sheet", "class_scores", "sensitivity", "channels", *places.DIFFERENCES}
     assert listed == {f"{name}.png" for name in drawn - others}
     several = {picture.file for picture in places.listed(repeated=True, several=True)}
     assert several - listed == {"class_scores.png"}
