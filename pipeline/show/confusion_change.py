@@ -15,10 +15,8 @@ from pipeline.show.names import class_labels, cut, drawable
 _BETTER_OR_WORSE = LinearSegmentedColormap.from_list(
     "change", [ORANGE, "#f0a56a", "#fdf1e8", "#ffffff", "#eaf2f9", "#85b3dd", BLUE]
 )
-_ALL, _MOST = (
-    12,
-    24,
-)  # classes: up to so many all are shown, else those that changed, the most first
+_ALL = 4  # classes: up to so many are shown whether they changed or not
+_MOST = 24  # of more, so many of those that changed
 _NAME = 30  # characters of the file's name
 
 
@@ -29,8 +27,8 @@ def confusion_change(
     """Counts `difference[true, said]` `(K, K)` of the file `name`, less those of float32.
 
     Blue is better, a hit more or a mix-up less, and orange is worse; the diagonal is included.
-    Cells where nothing changed stay empty. Of many classes those are shown among which something
-    changed, and of very many of them the ones that changed most.
+    Cells where nothing changed stay empty. Of more than a few classes those are shown among which
+    something changed, and of very many of them the ones that changed most.
     """
     shown = _classes_that_changed(difference)
     part = difference[np.ix_(shown, shown)]
@@ -40,7 +38,8 @@ def confusion_change(
         "what was said. Blue is better, orange worse."
     )
     if len(shown) < len(classes):
-        subtitle += f" {len(shown)} of {len(classes):,} classes, where most changed."
+        left = "where most changed" if len(shown) == _MOST else "nothing changed in the others"
+        subtitle += f" {len(shown)} of {len(classes):,} classes, {left}."
     gain = np.where(np.eye(len(part), dtype=bool), part, -part)
     depth = np.sqrt(np.abs(gain) / max(np.abs(part).max(), 1))  # the root lifts what is rare
     colours = np.asarray(_BETTER_OR_WORSE(0.5 + np.sign(gain) * depth / 2))

@@ -18,6 +18,8 @@ EXPLAINED = (
     "comes out larger than it is."
 )
 
+_AS_BEFORE = "on the same pictures as before."
+
 Named = TypeVar("Named", Picture, Any)
 
 
@@ -80,8 +82,10 @@ def unchanged(variant: Variant) -> str:
     rest = total - len(changed(variant))
     if not rest:
         return ""
+    if rest == 1:
+        return f"The {'only' if total == 1 else 'other'} class is recognised {_AS_BEFORE}"
     which = "All" if rest == total else "The other"
-    return f"{which} {numbers.count(rest)} classes are recognised on the same pictures as before."
+    return f"{which} {numbers.count(rest)} classes are recognised {_AS_BEFORE}"
 
 
 def of(pictures: Sequence[Named], number: int) -> list[Named]:
