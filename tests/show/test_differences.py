@@ -226,6 +226,8 @@ def test_figures_stand_with_the_file_they_are_of(facts, figures_dir):
     for kind in places.DIFFERENCES:
         assert f'id="figure-{kind}-1.png"' in first
         assert f'id="figure-{kind}-2.png"' in second
+        assert f"{kind}-2.png" not in first
+        assert f"{kind}-1.png" not in second
         assert f"](figures/{kind}-2.png)" in to_markdown(report).partition("### int8")[2]
     assert cells(first, "table-changes-1")[0][0] == "3"
     assert cells(second, "table-changes-2")[0][0] == "2"
