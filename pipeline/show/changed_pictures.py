@@ -82,7 +82,7 @@ def _caption_of_sets(
     reference: Probabilities, own: Probabilities, wrong: NDArray[np.bool_], names: Sequence[str]
 ) -> Caption:
     """Of the classes that the file is wrong about, the one it is most wrong about."""
-    worst = int((np.abs(own - THRESHOLD) * wrong).argmax())
+    worst = int(np.where(wrong, np.abs(own - THRESHOLD), -1).argmax())  # it may be 0.5 itself
     fault = "spurious" if own[worst] >= THRESHOLD else "missed"
     more = int(wrong.sum()) - 1
     first = f"{fault} {names[worst]}" + (f" +{more}" if more else "")

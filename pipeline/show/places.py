@@ -102,7 +102,7 @@ FIGURES: Mapping[str, Known] = {
     "contact_sheet": Known("sheets", "Class", "Training pictures of the class"),
 }
 
-DIFFERENCES = ("reliability", "confusion_change", "changed_pictures")  # of one file and float32
+DIFFERENCES = ("reliability", "changed_pictures", "confusion_change")  # of one file and float32
 
 
 def listed(repeated: bool, several: bool = False) -> list[Picture]:

@@ -54,10 +54,10 @@ def reliability(models: Sequence[Calibrated], several: bool = False) -> Figure:
 
     Of `several` labels a picture an answer is that of one class.
     """
-    what = "the share of pictures that do show the class" if several else "the share that is right"
+    what, right = ("Classes", "there") if several else ("Answers", "right")
     subtitle = (
-        f"Answers by how sure they are. Bars: {what}, with 95 % intervals; on the dashed line it "
-        "is as said. Orange: how far off. Below: how many answers are so sure."
+        f"{what} by how sure they are. Bars: the share that is {right}, with 95 % intervals; on "
+        "the dashed line it is as said. Orange: how far off. Below: how many are so sure."
     )
     height = _LABEL + _SIDE + _BETWEEN + _HISTOGRAM + _FOOT
     figure, sheet = page("What the probabilities are worth", subtitle, height)

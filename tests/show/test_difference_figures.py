@@ -45,7 +45,7 @@ def test_reliability_of_one_model_and_of_several_labels(tmp_path):
     figure = figures.reliability([FLOAT32], several=True)
     assert len(figure.axes) == 3
     assert figure.axes[2].get_xlabel() == "probability"
-    assert any("do show the class" in text.replace("\n", " ") for text in words(figure))
+    assert any("the share that is there" in text.replace("\n", " ") for text in words(figure))
     long = FLOAT32._replace(name="slim.half+prune.blocks+cluster+$int8$")
     assert saved(figures.reliability([FLOAT32, long]), tmp_path).startswith(b"\x89PNG")
 
@@ -139,6 +139,9 @@ def test_of_several_labels_the_class_that_went_wrong_is_named():
     assert first < second, "the surest first"
     assert (said[first + 1], said[second + 1]) == ("80 % → 10 %", "40 % → 70 %")
     assert "The other way round: 1." in " ".join(said).replace("\n", " ")
+    own[1, 2] = 0.5  # a yes, and no surer than that: an int8 file says so often
+    said = words(figures.changed_pictures(images, labels, (reference, own), ["cat", "dog", "eel"]))
+    assert said[said.index("spurious eel") + 1] == "40 % → 50 %"
 
 
 @pytest.mark.parametrize("classes", [ODD, ["x" * 70 + str(n) for n in range(10)]])

@@ -231,4 +231,4 @@ def test_figures_stand_with_the_file_they_are_of(facts, figures_dir):
         assert f"](figures/{kind}-2.png)" in to_markdown(report).partition("### int8")[2]
     assert cells(first, "table-changes-1")[0][0] == "3"
     assert cells(second, "table-changes-2")[0][0] == "2"
-    assert [one.title for one in shown][1] == "Change of the confusion: prune+int8"
+    assert [one.title for one in shown][2] == "Change of the confusion: prune+int8"
