@@ -57,6 +57,15 @@ def recommend(
     return name, reason
 
 
+def contenders(rows: Sequence[Row], reference: str) -> list[str]:
+    """Every variant that `recommend` would choose at some limit on what may be lost, in order."""
+    base = next(row for row in rows if row["name"] == reference)
+    drops = [100 * (base["validation_accuracy"] - row["validation_accuracy"]) for row in rows]
+    limits = {0.0, *(round(drop, 9) for drop in drops if drop > 0)}
+    chosen = {recommend(rows, reference, limit)[0] for limit in limits}
+    return [str(row["name"]) for row in rows if row["name"] in chosen]
+
+
 def _preference(row: Row) -> tuple[float, int, bool, int]:
     transforms = str(row["name"]).count("+")
     integers_only = row["ops"]["float32"] == row["ops"]["other"] == 0

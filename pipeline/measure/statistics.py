@@ -6,6 +6,7 @@ from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 
+TOP = 5  # likeliest classes, as papers count them; of no more classes than that all would be
 THRESHOLD = 0.5  # from which an output counts as yes, where a picture may show several classes
 
 
@@ -36,6 +37,20 @@ def answers(probabilities: np.ndarray, several: bool = False) -> np.ndarray:
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of pictures classified rightly, 0..1; arguments as for `right`."""
     return float(right(probabilities, labels).mean())
+
+
+def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int = TOP) -> float | None:
+    """Share of pictures, 0..1, whose class is among the `k` likeliest; arguments as for `right`.
+
+    Of equal probabilities the first counts more, as for `right`: an int8 file gives many classes
+    exactly 0. None where there are no more than `k` classes, or where a picture may show several.
+    """
+    if labels.ndim == 2 or probabilities.shape[1] <= k:
+        return None
+    own = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
+    before = np.arange(probabilities.shape[1]) < labels[:, np.newaxis]
+    ahead = (probabilities > own) | ((probabilities == own) & before)
+    return float((ahead.sum(axis=1) < k).mean())
 
 
 def drop_pp(accuracy: float, reference: float) -> float:

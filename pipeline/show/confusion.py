@@ -26,7 +26,7 @@ from pipeline.show.names import class_labels
 
 _RIGHT = LinearSegmentedColormap.from_list("right", ["#f3f7fb", "#bcd5ec", "#5b97cd", BLUE])
 _WRONG = LinearSegmentedColormap.from_list("wrong", ["#fdf1e8", "#f6c49a", "#e8853b", ORANGE])
-_SMALLEST_CELL, _LEGIBLE_CELL = 0.11, 0.17
+_SMALLEST_CELL, LEGIBLE_CELL = 0.11, 0.17
 
 
 @drawn
@@ -36,27 +36,39 @@ def confusion_matrix(matrix: NDArray[np.integer], classes: Sequence[str]) -> Fig
     Hits are blue and misses orange on a scale of their own: on one scale a model that is 98 %
     right would show a diagonal and nothing else. Large K makes a larger page, not smaller cells.
     """
-    labels = class_labels(classes, limit=14)
-    room = 0.28 + 0.065 * max(map(len, labels))
-    fitting = (WIDTH - 2 * MARGIN - room) / len(classes)
-    cell = min(max(fitting, _SMALLEST_CELL), 1.25)
-    side = cell * len(classes)
     subtitle = (
         "Rows: what it is. Columns: what the model said. Blue is right, orange is wrong; "
         "the deeper, the larger the share of its row."
     )
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    colours = _colours(matrix, shares)
+    labels = class_labels(classes, limit=14)
+    figure, axes, cell = grid("What is taken for what", subtitle, labels, colours)
+    if cell >= LEGIBLE_CELL:
+        _write_counts(axes, matrix, shares, cell)
+    return figure
+
+
+def grid(
+    title: str, subtitle: str, labels: Sequence[str], colours: NDArray[np.floating]
+) -> tuple[Figure, Axes, float]:
+    """A page with a square of coloured cells RGBA `(K, K, 4)`, named on both sides.
+
+    Returns the page, the axes of the square and the side of a cell in inches.
+    """
+    room = 0.28 + 0.065 * max(map(len, labels))
+    fitting = (WIDTH - 2 * MARGIN - room) / len(labels)
+    cell = min(max(fitting, _SMALLEST_CELL), 1.25)
+    side = cell * len(labels)
     width = max(WIDTH, MARGIN + room + side + MARGIN)
     size = min(SMALL_SIZE, 72 * cell * 0.72)
     upright = max(map(len, labels)) * size / 72 * 0.62 > cell
     foot = (room if upright else 0.45) + MARGIN
-    figure, _ = page("What is taken for what", subtitle, side + foot, width)
+    figure, _ = page(title, subtitle, side + foot, width)
     axes = panel(figure, MARGIN + room, HEAD, side, side)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(_colours(matrix, shares), interpolation="nearest", aspect="auto")
+    axes.imshow(colours, interpolation="nearest", aspect="auto")
     _name_cells(axes, labels, size, upright)
-    if cell >= _LEGIBLE_CELL:
-        _write_counts(axes, matrix, shares, cell)
-    return figure
+    return figure, axes, cell
 
 
 def _colours(matrix: NDArray[np.integer], shares: NDArray[np.floating]) -> NDArray[np.floating]:

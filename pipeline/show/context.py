@@ -5,6 +5,7 @@ from typing import Any
 from pipeline.show import (
     aware,
     controls,
+    differences,
     doctor,
     ensembles,
     files,
@@ -57,6 +58,7 @@ def context(report: Report) -> dict[str, Any]:
             report.replicas,
             words.measure(report),
         ),
+        "differences": differences,
         "classes": classes_by_weakness(report),
         "audit": report.dataset.audit,
         "intake": intake,

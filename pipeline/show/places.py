@@ -45,7 +45,7 @@ FIGURES: Mapping[str, Known] = {
         "Sensitivity",
         "Accuracy over the share of zeros in one layer at a time, a line a layer.",
     ),
-    "depth": Known(
+    "error_by_depth": Known(
         "doctor",
         "Error by depth",
         "Signal to noise of what each operation of the int8 file gives, in the order of computing.",
@@ -59,6 +59,22 @@ FIGURES: Mapping[str, Known] = {
         "weights",
         "Weights before and after",
         "How the weights of the largest kernels are spread in the float32 file and as stored.",
+    ),
+    "reliability": Known(
+        "differences",
+        "Reliability",
+        "How often answers of each confidence are right, and how many there are; float32 and the "
+        "file side by side, each with its expected calibration error.",
+    ),
+    "confusion_change": Known(
+        "differences",
+        "Change of the confusion",
+        "How often each true class was called each class, less how often float32 did so.",
+    ),
+    "changed_pictures": Known(
+        "differences",
+        "Lost pictures",
+        "Test pictures that float32 reads right and the file does not, with both answers.",
     ),
     "network": Known(
         "network",
@@ -102,6 +118,8 @@ FIGURES: Mapping[str, Known] = {
     "contact_sheet": Known("sheets", "Class", "Training pictures of the class"),
 }
 
+DIFFERENCES = ("reliability", "changed_pictures", "confusion_change")  # of one file and float32
+
 
 def listed(repeated: bool, several: bool = False) -> list[Picture]:
     """Every figure there is one of in a run, in the order of the table.
@@ -109,8 +127,8 @@ def listed(repeated: bool, several: bool = False) -> list[Picture]:
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "pupil", "channels", "sensitivity"}
-    others |= {"depth", "activations", "weights"}
+    others = {"contact_sheet", "pupil", "channels", "sensitivity", *DIFFERENCES}
+    others |= {"error_by_depth", "activations", "weights"}
     others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
@@ -168,9 +186,8 @@ def slimmed(number: int, name: str, several: bool) -> Picture:
 def numbered(stem: str, number: int, name: str) -> Picture:
     """A figure there is one of for each of some variants, from 1, by a name of `FIGURES`."""
     known = FIGURES[stem]
-    return Picture(
-        file=f"{stem}-{number}.png", title=f"{known.title}: {name}", alt=f"{known.alt} {name}."
-    )
+    title, alt = f"{known.title}: {name}", f"{name}. {known.alt}"
+    return Picture(file=f"{stem}-{number}.png", title=title, alt=alt)
 
 
 def figures_by_place(report: Report) -> dict[str, list[Picture]]:

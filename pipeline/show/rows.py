@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pipeline.show import numbers
+from pipeline.show.changes import TopK
 from pipeline.show.replicas import label
 from pipeline.show.schema import ClassScore, Report
 from pipeline.show.variant import Latency, Ops, Variant
@@ -14,6 +15,7 @@ PAIRS = {"accuracy": "accuracy_ci95", "latency_ratio": "latency_ratio_range"}  #
 _NESTED: Mapping[str, tuple[str, ...]] = {
     "latency_us": tuple(Latency.model_fields),
     "ops": tuple(Ops.model_fields),
+    "top_k": tuple(TopK.model_fields),
     "seeds": ("n", "mean", "sd"),
     "audit": ("form", "computing", "xnnpack", "scaled", "per_channel", "zeros"),
 }
@@ -26,7 +28,7 @@ def flat(variant: Variant) -> Row:
     """
     row: Row = {}
     for key in Variant.model_fields:
-        if key in {"kernels", "controls", "latency_by_threads"}:  # tables of their own
+        if key in {"kernels", "controls", "classes", "latency_by_threads"}:  # tables of their own
             continue
         value = getattr(variant, key)
         if key in PAIRS.values():
@@ -127,6 +129,10 @@ DETAILS = (
     Column("validation_accuracy", "validation", numbers.percent, "accuracy on validation pictures"),
     Column("agreement", "agreement", numbers.percent, "test pictures read as float32 reads them"),
     Column("mcnemar_p", "McNemar p", numbers.chance, "chance of such a difference by luck alone"),
+    Column("gained", "gained", numbers.count, "test pictures right here and wrong in float32"),
+    Column("lost", "lost", numbers.count, "test pictures wrong here and right in float32"),
+    Column("top_k_accuracy", "top k", numbers.percent, "the class is among so many likeliest ones"),
+    Column("calibration_error", "ECE", numbers.percent, "confidence against accuracy, mean gap"),
     Column("latency_us_p90", "p90", numbers.latency, "nine runs of ten were faster"),
     Column("latency_us_p99", "p99", numbers.latency, "99 runs of 100 were faster"),
     Column("latency_us_cold_start", "cold start", numbers.latency, "from file to first answer"),
@@ -150,10 +156,12 @@ def classes_by_weakness(report: Report) -> list[tuple[int, ClassScore]]:
 def measured(columns: tuple[Column, ...], rows: list[Row], report: Report) -> list[Column]:
     """The columns that hold something in at least one row, under the names of this report.
 
-    Seeds are called folds where they are, and accuracy exact match where a picture may show several
-    classes.
+    Seeds are called folds where they are, k is the number it is, and accuracy exact match where a
+    picture may show several classes.
     """
     found = [column for column in columns if any(row[column.key] is not None for row in rows)]
+    k = next((row["top_k_k"] for row in rows if row["top_k_k"]), "k")
+    found = [one._replace(heading=one.heading.replace("top k", f"top {k}")) for one in found]
     if report.dataset.multi_label:
         found = [_exact_match(column) for column in found]
     if report.over != "folds":

@@ -18,6 +18,7 @@ from pydantic import (
 from pipeline.show import checks
 from pipeline.show.audit import Audit
 from pipeline.show.aware import Aware
+from pipeline.show.changes import TopK
 from pipeline.show.doctor import Doctor
 from pipeline.show.ensembles import Ensemble, Pupil
 from pipeline.show.files import Gate
@@ -107,6 +108,8 @@ class ClassScore(Record):
 class Evaluation(Record):
     """The trained Keras model on the test split, before any shrinking.
 
+    `calibration_error` and `top_k` are as of a variant.
+
     From `threshold` on, what is said of several labels a picture: `accuracy` is then exact match,
     the share of pictures with every class right at that threshold; `macro_f1` and
     `mean_average_precision` are means over classes, `micro_f1` is of all answers in one table,
@@ -117,6 +120,8 @@ class Evaluation(Record):
     accuracy: Share
     accuracy_ci95: Interval
     loss: float | None = None
+    calibration_error: Share | None = None
+    top_k: TopK | None = None
     threshold: Share | None = None
     macro_f1: Share | None = None
     micro_f1: Share | None = None

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from pipeline.show.differences import by_class
 from pipeline.show.rows import by_run, flat, over_runs
 from pipeline.show.schema import Report
 
@@ -12,12 +13,14 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 def to_csv(report: Report) -> str:
     """The rows of `report` as text; numbers unrounded, what was not measured left empty.
 
-    Of a run over seeds or folds there are columns for those at the end.
+    At the end there are columns for what a variant changes of each class, and of a run over seeds
+    or folds for those.
     """
     rows = [
         {**flat(variant), "recommended": variant.name == report.recommended}
         | (over_runs(variant) | by_run(report, variant) if report.replicas else {})
-        for variant in report.variants
+        | changes
+        for variant, changes in zip(report.variants, by_class(report), strict=True)
     ]
     columns = list(rows[0]) if rows else ["name"]
     frame = pd.DataFrame(

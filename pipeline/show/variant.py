@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from pipeline.show.changes import ClassChange, TopK
 from pipeline.show.controls import Control
 from pipeline.show.files import Inside
 from pipeline.show.kernels import Kernel
@@ -44,9 +45,12 @@ class Ops(Record):
 class Variant(Record):
     """One way of shrinking the model; a row that is not `ok` says why in `reason`.
 
-    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`;
-    `latency_ratio_range` is the middle half of that ratio over the rounds of timing. `kernels` are
-    listed where the model had zeros or clusters to keep, `controls` where such were trained.
+    `drop_pp`, `agreement`, `mcnemar_p` and `latency_ratio` are against `float32`,
+    so are `gained`, pictures that this file alone gets right, `lost`, those that `float32` alone
+    does, and the same by class, `classes`. `calibration_error` is the expected one (ECE) in 15
+    bins, `top_k` is there where there are more classes than `k`. `latency_ratio_range` is the
+    middle half of that ratio over the rounds of timing. `kernels` are listed where the model had
+    zeros or clusters to keep, `controls` where such were trained.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -65,6 +69,10 @@ class Variant(Record):
     drop_pp: Annotated[float, Field(ge=-100, le=100)] | None = None
     agreement: Share | None = None
     mcnemar_p: Share | None = None
+    gained: Count | None = None
+    lost: Count | None = None
+    calibration_error: Share | None = None
+    top_k: TopK | None = None
     latency_us: Latency | None = None
     latency_ratio: Amount | None = None
     latency_ratio_range: Range | None = None
@@ -75,6 +83,7 @@ class Variant(Record):
     seeds: Seeds | None = None
     kernels: tuple[Kernel, ...] = ()
     controls: tuple[Control, ...] = ()
+    classes: tuple[ClassChange, ...] = ()
 
     @model_validator(mode="after")
     def _says_what_its_status_promises(self) -> Self:
@@ -91,7 +100,8 @@ class Variant(Record):
         self, serialize: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         row: dict[str, Any] = serialize(self)
-        for key in ("seeds", "latency_by_threads", "kernels", "controls", "audit"):
+        lists = ("latency_by_threads", "kernels", "controls", "classes")
+        for key in (*lists, "seeds", "audit", "top_k"):
             if not getattr(self, key):
                 row.pop(key, None)
         return row

@@ -155,6 +155,19 @@ def _span(values: list[int]) -> str:
     return numbers.count(low) if low == high else f"{numbers.count(low)}–{numbers.count(high)}"
 
 
+def beyond(report: Report) -> str:
+    """What else is said of the trained model: top-k accuracy and calibration, where known."""
+    found = report.evaluation
+    parts = []
+    if found and found.top_k:
+        share = numbers.percent(found.top_k.accuracy)
+        parts.append(f"The class is among the {found.top_k.k} likeliest on {share}.")
+    if found and found.calibration_error is not None:
+        error = numbers.percent(found.calibration_error)
+        parts.append(f"Its expected calibration error (ECE) is {error}.")
+    return " ".join(parts)
+
+
 def several_labels(report: Report) -> list[str]:
     """What is said of a run whose pictures may show several classes; nothing of another."""
     found = report.evaluation

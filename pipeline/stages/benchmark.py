@@ -5,23 +5,29 @@ Of a replica of a run the files are not deployed: they are read where they were 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from pipeline.data.dataset import test_split, validation_split
+from pipeline.data.dataset import facts, test_split, validation_split
 from pipeline.data.several import several
 from pipeline.data.sources import Images, Labels
 from pipeline.measure import statistics
 from pipeline.measure.audit import audit, described
+from pipeline.measure.calibration import calibration_error, reliability
+from pipeline.measure.changes import changes, confusion_change
+from pipeline.measure.choice import contenders
 from pipeline.measure.controls import controls
 from pipeline.measure.latency import Latency, time_files
 from pipeline.measure.litert import LiteRT
 from pipeline.measure.machine import machine, usable_cores
 from pipeline.progress import bar
 from pipeline.settings import REFERENCE, Benchmark, Inputs, Metrics
+from pipeline.show import figures
+from pipeline.show.reliability import Calibrated
 
 CORES = 4  # threads that are tried where nothing is said: as many fast cores as a phone has
 FEW_ROUNDS = 5  # of numbers of threads that are tried beside the one asked for
@@ -37,9 +43,10 @@ class Answers:
 
 
 def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
-    """Write `benchmark.json`: a row a variant, as in the report, and the machine.
+    """Write `benchmark.json`: a row a variant, as in the report, and the machine; and `figures/`.
 
-    Without rounds a row has a name and what `compare` gives, and no machine is named.
+    There the files that may be recommended, and `int8`, are drawn beside the reference. Without
+    rounds a row has a name and what `compare` gives, no machine is named and nothing is drawn.
     """
     test, validation = test_split(inputs["ingest"]), validation_split(inputs["ingest"])
     files = find(inputs)
@@ -47,6 +54,9 @@ def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
     compared = {
         name: compare(answers[name], answers[REFERENCE], test[1], validation[1]) for name in files
     }
+    classes = facts(inputs["ingest"])["classes"]
+    for name in set(files) - {REFERENCE}:
+        compared[name]["classes"] = by_class(answers[name], answers[REFERENCE], test[1], classes)
     for name, others in controls(files).items():
         against = [against_control(answers[name], answers[one], test[1]) for one in others]
         named = zip(others, against, strict=True)
@@ -62,6 +72,11 @@ def run(settings: Benchmark, inputs: Inputs, out: Path) -> Metrics:
             "variants": rows,
             "machine": here | {"amx": timed[settings.threads][REFERENCE].amx},
         }
+        (out / "figures").mkdir()
+        for name in {*contenders(rows, REFERENCE), *(set(files) & {"int8"})}:
+            drawn = draw(name, answers, test, classes)
+            for kind, figure in drawn.items():
+                figures.save(figure, out / "figures" / f"{kind}-{name}.png")
     else:
         found = {"variants": [{"name": name} | row for name, row in compared.items()]}
     (out / "benchmark.json").write_text(json.dumps(found, indent=1, allow_nan=False))
@@ -112,6 +127,7 @@ def compare(own: Answers, reference: Answers, test: Labels, validation: Labels) 
     """How right a file is on test, and how it differs from the reference on the same pictures."""
     right, reference_right = (statistics.right(a.test, test) for a in (own, reference))
     accuracy = float(right.mean())
+    top = statistics.top_k(own.test, test)
     return {
         "accuracy": accuracy,
         "accuracy_ci95": statistics.wilson(int(right.sum()), len(right)),
@@ -119,7 +135,37 @@ def compare(own: Answers, reference: Answers, test: Labels, validation: Labels) 
         "drop_pp": statistics.drop_pp(accuracy, float(reference_right.mean())),
         "agreement": statistics.agreement(own.test, reference.test, several(test)),
         "mcnemar_p": statistics.mcnemar(right, reference_right),
+        "gained": int(np.count_nonzero(right & ~reference_right)),
+        "lost": int(np.count_nonzero(reference_right & ~right)),
+        "calibration_error": calibration_error(reliability(own.test, test)),
+        "top_k": None if top is None else {"k": statistics.TOP, "accuracy": top},
     }
+
+
+def by_class(
+    own: Answers, reference: Answers, test: Labels, classes: list[str]
+) -> list[dict[str, Any]]:
+    """What a file gains and loses of each class against the reference."""
+    found = changes(own.test, reference.test, test)
+    return [{"class": name} | asdict(one) for name, one in zip(classes, found, strict=True)]
+
+
+def draw(
+    name: str, answers: Mapping[str, Answers], test: tuple[Images, Labels], classes: list[str]
+) -> dict[str, Figure]:
+    """Figures of a file beside the reference, by kind; what would show nothing is left out."""
+    images, labels = test
+    sets = several(labels)
+    own, reference = answers[name].test, answers[REFERENCE].test
+    calibrated = []
+    for one in dict.fromkeys([REFERENCE, name]):
+        bins = reliability(answers[one].test, labels)
+        calibrated.append(Calibrated(one, calibration_error(bins), [asdict(bin) for bin in bins]))
+    drawn = {"reliability": figures.reliability(calibrated, sets)}
+    if not sets and (difference := confusion_change(own, reference, labels)).any():
+        drawn["confusion_change"] = figures.confusion_change(difference, classes, name)
+    lost = figures.changed_pictures(images, labels, (reference, own), classes, name)
+    return drawn | ({"changed_pictures": lost} if lost else {})
 
 
 def against_control(own: Answers, control: Answers, test: Labels) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from pipeline.data.several import several
 from pipeline.data.sources import Labels
 from pipeline.fit.files import load_model
 from pipeline.fit.history import best_epoch, read_history
-from pipeline.measure.statistics import THRESHOLD, answers, right, wilson
+from pipeline.measure.calibration import calibration_error, reliability
+from pipeline.measure.statistics import THRESHOLD, TOP, answers, right, top_k, wilson
 from pipeline.settings import Evaluate, Inputs, Metrics
 from pipeline.show import figures
 
@@ -62,6 +63,9 @@ def _confusion_matrix(probabilities: np.ndarray, labels: Labels, classes: list[s
 def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict[str, Any]:
     """Accuracy with its 95 % Wilson interval, cross-entropy, and precision, recall and F1 a class.
 
+    Beside them the expected calibration error and, of more than `TOP` classes, the share of
+    pictures whose class is among the `TOP` likeliest.
+
     A class never predicted has precision 0, by convention. Where a picture may show several
     classes, labels `(N, classes)`, accuracy is exact match and cross-entropy the binary one; more
     is added to it by `_of_several`.
@@ -71,6 +75,7 @@ def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict
     correct = int(np.sum(right(probabilities, labels)))
     losses = keras.losses
     entropy = losses.binary_crossentropy if sets else losses.sparse_categorical_crossentropy
+    top = top_k(probabilities, labels)
     each = entropy(labels.astype(np.float32) if sets else labels, probabilities)
     table = precision_recall_fscore_support(
         labels, predicted, labels=range(len(classes)), zero_division=0
@@ -81,6 +86,8 @@ def score(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> dict
         "accuracy": correct / len(labels),
         "accuracy_ci95": wilson(correct, len(labels)),
         "loss": float(np.mean(each)),
+        "calibration_error": calibration_error(reliability(probabilities, labels)),
+        "top_k": None if top is None else {"k": TOP, "accuracy": top},
         "per_class": [
             {
                 "class": name,

@@ -23,12 +23,13 @@ from pipeline.settings import Report as Settings
 from pipeline.settings.gates import parse
 from pipeline.show import doctor, figures, places
 from pipeline.show.audit import Audit
+from pipeline.show.differences import looked_at
 from pipeline.show.doctor import Doctor
 from pipeline.show.findings import notes
 from pipeline.show.kernels import Kernel, kept
 from pipeline.show.pruning import grouped
 from pipeline.show.report import render
-from pipeline.show.schema import Report
+from pipeline.show.schema import Picture, Report
 from pipeline.show.words import again
 
 Facts = dict[str, Any]
@@ -51,6 +52,9 @@ def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     if report.replicas:
         drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
         figures.save(drawn, out / "figures" / "accuracy_by_run.png")
+    measured = [variant.name for variant in report.variants if variant.status == "ok"]
+    for picture, path in different(inputs, measured, report.recommended):
+        shutil.copy(path, out / "figures" / picture.file)
     for number, names in enumerate(pupils(inputs), 1):
         drawn_there = inputs[f"build({names[0]})"] / "figures" / "network.png"
         shutil.copy(drawn_there, out / "figures" / f"pupil-{number}.png")
@@ -81,7 +85,7 @@ def pupils(inputs: Inputs) -> list[list[str]]:
 def draw_doctors(found: Sequence[Doctor], out: Path) -> None:
     """Draw the error by depth and the worst activations of the int8 files that have figures."""
     for number, one in enumerate(doctor.drawn(found), 1):
-        figures.save(figures.error_by_depth(one), out / f"depth-{number}.png")
+        figures.save(figures.error_by_depth(one), out / f"error_by_depth-{number}.png")
         figures.save(figures.activations(one), out / f"activations-{number}.png")
 
 
@@ -99,6 +103,22 @@ def weighed(export: Path) -> dict[str, list[figures.Histogram]]:
                 for one in spreads
             ]
     return {name: spreads for name, spreads in found.items() if spreads}
+
+
+def different(
+    inputs: Inputs, names: list[str], recommended: str | None
+) -> list[tuple[Picture, Path]]:
+    """Figures that benchmark drew of those of the variants that are looked at, and where.
+
+    Where a file does not differ from float32, there is nothing of that kind.
+    """
+    folder = inputs["benchmark"] / "figures"
+    found = [
+        (places.numbered(kind, number, name), folder / f"{kind}-{name}.png")
+        for number, name in enumerate(looked_at(names, recommended), 1)
+        for kind in places.DIFFERENCES
+    ]
+    return [(picture, path) for picture, path in found if path.is_file()]
 
 
 def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> None:
@@ -125,22 +145,26 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
     scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
     slimmings = _left_by("slim", inputs, "slim.json")
     doctors = [Doctor.model_validate(one) for one in _left_by("quantize", inputs, DOCTOR)]
+    measure = places.measured_as("accuracy", several)
+    compared = _compared(settings, inputs, replicas, measure)
+    measured = [row["name"] for row in compared["variants"] if row["status"] == "ok"]
     return Report.model_validate(
         {
             **_this_run(settings, manifests),
-            **_compared(settings, inputs, replicas, places.measured_as("accuracy", several)),
+            **compared,
             **_learned(inputs, manifests),
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
                 *places.listed(repeated=bool(replicas), several=several),
+                *(one for one, _ in different(inputs, measured, compared["recommended"])),
                 *(places.taught(n, names) for n, names in enumerate(pupils(inputs), 1)),
                 *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
                 *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
                 *(
                     places.numbered(stem, n, one.name)
                     for n, one in enumerate(doctor.drawn(doctors), 1)
-                    for stem in ("depth", "activations")
+                    for stem in ("error_by_depth", "activations")
                 ),
                 *(
                     places.numbered("weights", n, name)

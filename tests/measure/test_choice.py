@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.measure.choice import recommend
+from pipeline.measure.choice import contenders, recommend
 
 
 def row(name, validation, size=0.3, latency=0.3, packed=None, **more):
@@ -115,3 +115,17 @@ def test_what_is_best_on_test_alone_is_not_chosen():
         row("dynamic", 0.95, 0.4, 0.9, accuracy=0.5, drop_pp=45),
     )
     assert chosen(*map(Sealed, rows))[0] == "dynamic"
+
+
+def test_contenders_are_those_that_some_limit_would_choose():
+    rows = [
+        base(),
+        row("float16", 0.951, 0.5, 1.0),
+        row("int8", 0.945),
+        row("tiny", 0.80, 0.1, 0.1),
+        row("lame", 0.70, 0.2, 0.2),
+    ]
+    assert contenders(rows, "float32") == ["float16", "int8", "tiny"]
+    for limit in (0, 0.1, 0.5, 1, 7, 15, 30, 100):
+        assert recommend(rows, "float32", limit)[0] in contenders(rows, "float32")
+    assert contenders([base()], "float32") == ["float32"]

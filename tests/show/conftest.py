@@ -26,6 +26,9 @@ HOSTILE = (
     "عربي",
 )
 
+INT8 = [0, 0, 2, 0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 2, 0]  # lost, gained, by class
+PRUNED = [0] * 10, [0, 0, 0, 2, 0, 0, 0, 0, 0, 0]
+
 
 class Digits(NamedTuple):
     images: np.ndarray
@@ -60,6 +63,10 @@ def variant(name: str, size: int, accuracy: float, latency: float, **more: Any) 
         "drop_pp": (356 / 360 - accuracy) * 100,
         "agreement": 359 / 360,
         "mcnemar_p": 0.625,
+        "gained": 2,
+        "lost": 3,
+        "calibration_error": 0.0123456,
+        "top_k": {"k": 5, "accuracy": 0.99876543},
         "latency_us": {
             "p50": latency,
             "p90": latency * 1.1,
@@ -78,6 +85,15 @@ def variant(name: str, size: int, accuracy: float, latency: float, **more: Any) 
         "audit": inside(),
         **more,
     }
+
+
+def changes(names: Sequence[str], lost: Sequence[int], gained: Sequence[int]) -> list[Any]:
+    """What a file loses and gains of each class, of 36 pictures each."""
+    return [
+        {"class": name, "pictures": 36, "gained": more, "lost": less}
+        | {"drop_pp": 100 * (less - more) / 36}
+        for name, less, more in zip(names, lost, gained, strict=True)
+    ]
 
 
 def inside(**more: Any) -> dict[str, Any]:
@@ -246,8 +262,8 @@ def facts(troubled: dict[str, Any]) -> dict[str, Any]:
         "model": {"name": "small_cnn", "params": 94_634, "macs": None},
         "variants": [
             variant("float32", 115_004, 356 / 360, 30.123, drop_pp=0.0, latency_ratio=1.0),
-            variant("int8", 36_104, 355 / 360, 12.345),
-            variant("prune+int8", 36_101, 357 / 360, 12.5),
+            variant("int8", 36_104, 355 / 360, 12.345, classes=changes(classes, *INT8)),
+            variant("prune+int8", 36_101, 357 / 360, 12.5, classes=changes(classes, *PRUNED)),
             {"name": "qat", "status": "failed", "reason": "out of luck"},
         ],
         "recommended": "int8",
@@ -263,6 +279,8 @@ def facts(troubled: dict[str, Any]) -> dict[str, Any]:
             "accuracy": 356 / 360,
             "accuracy_ci95": [0.9717, 0.9957],
             "loss": 0.04,
+            "calibration_error": 0.0234567,
+            "top_k": {"k": 5, "accuracy": 0.987654},
             "per_class": [{"class": name, **score} for name in classes],
         },
         "training": {
@@ -333,6 +351,8 @@ def hostile(facts: dict[str, Any]) -> Report:
     audit = attacked_by(HOSTILE, facts["dataset"]["audit"])
     facts["dataset"] |= {"name": attack, "classes": list(HOSTILE), "audit": audit}
     facts["evaluation"]["per_class"] = [{"class": name, **score} for name in HOSTILE]
+    for row in facts["variants"][1:3]:
+        row["classes"] = changes(HOSTILE, [1] * len(HOSTILE), [0] * len(HOSTILE))
     facts["variants"][2]["name"] = "@SUM(A1)"
     facts["variants"][3] |= {"name": "<script>alert(2)</script>", "reason": "=cmd|' /C calc'!A0"}
     facts["variants"][1]["audit"] = inside(problems=list(HOSTILE))

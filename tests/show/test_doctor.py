@@ -89,9 +89,11 @@ def pages(make, figures_dir, tmp_path):
         shown = doctor.drawn([of(one) for one in some])
         pictures = []
         for number, one in enumerate(shown, 1):
-            figures.save(figures.error_by_depth(one), figures_dir / f"depth-{number}.png")
+            figures.save(figures.error_by_depth(one), figures_dir / f"error_by_depth-{number}.png")
             figures.save(figures.activations(one), figures_dir / f"activations-{number}.png")
-            pictures += [places.numbered(s, number, one.name) for s in ("depth", "activations")]
+            pictures += [
+                places.numbered(s, number, one.name) for s in ("error_by_depth", "activations")
+            ]
         report = make(doctors=list(some), figures=[one.model_dump() for one in pictures])
         render(report, figures_dir, tmp_path)
         names = ("report.html", "report.md", "report.json")
@@ -148,7 +150,7 @@ def test_every_format_says_the_same_of_every_file(pages):
     for line in (line for one in (WELL, ILL, LOST) for line in told(of(one))):
         assert line in page.replace("&#39;", "'")
         assert line in text
-    assert text.count("](figures/depth-") == text.count("](figures/activations-") == 3
+    assert text.count("](figures/error_by_depth-") == text.count("](figures/activations-") == 3
 
 
 def test_files_that_are_well_share_one_pair_of_figures():

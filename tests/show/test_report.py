@@ -14,7 +14,7 @@ from pipeline.errors import IntegrityError
 from pipeline.show import figures, numbers, places
 from pipeline.show.names import visible
 from pipeline.show.report import render
-from pipeline.show.rows import ANSWER, DETAILS, flat
+from pipeline.show.rows import ANSWER, DETAILS, flat, measured, table
 from pipeline.show.schema import Report
 from tests.show.conftest import HOSTILE
 
@@ -119,15 +119,15 @@ def test_html_carries_the_unrounded_value_beside_what_is_read(rendered, report):
 
 def test_markdown_reads_as_the_page_does(rendered, report):
     page = Page((rendered / "report.html").read_text(encoding="utf-8"))
-    table = markdown_rows((rendered / "report.md").read_text(encoding="utf-8"))
+    written = markdown_rows((rendered / "report.md").read_text(encoding="utf-8"))
     for variant in report.variants[:3]:
-        for column in (*ANSWER, *DETAILS):
+        for column in measured((*ANSWER, *DETAILS), table(report), report):
             if column.key in page.rows[variant.name]:
                 read = page.rows[variant.name][column.key][1]
-                cell = table[variant.name][column.heading]
+                cell = written[variant.name][column.heading]
                 assert cell.startswith(read.replace("<", "&lt;")), column.key
         wanted = numbers.with_interval(variant.accuracy, variant.accuracy_ci95)
-        assert table[variant.name]["accuracy"] == wanted
+        assert written[variant.name]["accuracy"] == wanted
 
 
 def test_a_ratio_comes_with_how_it_varied(rendered, report):

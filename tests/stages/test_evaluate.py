@@ -40,6 +40,19 @@ def test_a_tiny_case_by_hand(scores):
     assert scores["loss"] == pytest.approx(-sum(map(math.log, right)) / 6, rel=1e-6)
 
 
+def test_the_tiny_case_is_surer_than_it_is_right(scores):
+    # bins of a fifteenth: .5 twice, one right; .6 twice, none right; .7 right; .8 right
+    gaps = [2 * abs(0.5 - 0.5), 2 * abs(0.0 - 0.6), abs(1 - 0.7), abs(1 - 0.8)]
+    assert scores["calibration_error"] == pytest.approx(sum(gaps) / 6, abs=1e-6)
+    assert scores["top_k"] is None, "of three classes"
+
+
+def test_of_more_than_five_classes_the_five_likeliest_are_looked_at():
+    probabilities = np.tile(np.array([0.3, 0.25, 0.2, 0.15, 0.07, 0.03], np.float32), (4, 1))
+    scores = evaluate.score(probabilities, np.array([0, 4, 5, 5]), list("abcdef"))
+    assert scores["top_k"] == {"k": 5, "accuracy": 0.5}
+
+
 def test_the_tiny_case_by_scikit_learn(scores):
     predicted = PROBABILITIES.argmax(-1)
     assert scores["accuracy"] == accuracy_score(LABELS, predicted)
@@ -97,6 +110,8 @@ def test_several_labels_by_hand():
     assert scores["mean_average_precision"] == pytest.approx((1 + 5 / 6 + 1 / 2) / 3)
     entropy = -(SHOWN * np.log(SAID) + (1 - SHOWN) * np.log(1 - SAID))
     assert scores["loss"] == pytest.approx(entropy.mean(), rel=1e-5)
+    assert scores["top_k"] is None
+    assert 0 < scores["calibration_error"] < 0.5
 
 
 def test_a_class_nobody_shows_counts_in_no_mean_of_precision():

@@ -27,7 +27,8 @@ def measured(name, size, latency_ratio):
         "name": name, "file": f"tflite/{name}.tflite", "bytes": size, "gzip_bytes": size,
         "macs": 9, "accuracy": 0.9, "accuracy_ci95": [0.8, 0.95], "validation_accuracy": 0.9,
         "drop_pp": 0.0, "latency_ratio": latency_ratio,
-        "ops": {"int8": 3, "float32": 0, "other": 0},
+        "ops": {"int8": 3, "float32": 0, "other": 0}, "gained": 0, "lost": 2,
+        "calibration_error": 0.01, "top_k": None, "agreement": 0.9,
         "latency_us": {"p50": 9.0, "p90": 9.0, "p99": 9.0, "threads": 1, "runs": 5},
     }  # fmt: skip
 
@@ -87,6 +88,7 @@ def inputs(tmp_path):
         ("build", ["network"]),
         ("evaluate", ["training_curves", "confusion_matrix", "wrong_pictures", "least_sure",
                       "probability_bars"]),
+        ("benchmark", ["reliability-int8", "changed_pictures-int8", "reliability-float32"]),
     ):  # fmt: skip
         for name in names:
             Image.new("RGB", (4, 4)).save(folders[stage] / "figures" / f"{name}.png")
@@ -102,11 +104,11 @@ def done(inputs, tmp_path):
     return out, said
 
 
-def settings(replicas=(), **problems):
+def settings(replicas=(), variants=("float32", "int8", "prune+int8"), **problems):
     failed = {"prune+int8": {"status": "failed", "reason": "out of luck"}}
     return Settings(
         config={"name": "odd", "build": {"model": "small_cnn"}, "train": {"class_weights": "none"},
-                "variants": ["float32", "int8", "prune+int8"]},
+                "variants": list(variants)},
         problems=failed | problems,
         replicas=replicas,
     )  # fmt: skip
@@ -155,6 +157,28 @@ def test_every_figure_that_is_listed_is_drawn_and_no_other(done):
     assert {"class_balance.png", "data_spread.png"} < listed
     page = (out / "report.html").read_text(encoding="utf-8")
     assert all(f'id="figure-{file}"' in page for file in listed)
+
+
+def test_figures_of_the_files_that_are_looked_at_are_published_by_number(done, inputs, tmp_path):
+    out, _ = done
+    drawn = {"reliability-1.png", "changed_pictures-1.png"}
+    kinds = ("reliability", "confusion_change", "changed_pictures")
+    assert {path.name for kind in kinds for path in (out / "figures").glob(f"{kind}*")} == drawn
+    written = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    titles = {one["file"]: one["title"] for one in written["figures"]}
+    assert titles["reliability-1.png"] == "Reliability: int8"
+    rows = [measured("float32", 400, 1.0), measured("int8", 390, 0.9), measured("qat", 100, 0.5)]
+    write(inputs["benchmark"], "benchmark.json", {"machine": {"cpu": "x"}, "variants": rows})
+    for name in ("reliability-qat", "confusion_change-qat"):
+        Image.new("RGB", (4, 4)).save(inputs["benchmark"] / "figures" / f"{name}.png")
+    (tmp_path / "again").mkdir()
+    asked = settings(variants=("float32", "int8", "prune+int8", "qat"))
+    assert report.run(asked, inputs, tmp_path / "again") == {"recommended": "qat"}
+    found = (tmp_path / "again" / "figures").iterdir()
+    assert {path.name for path in found if path.name.startswith(kinds)} == {
+        *("reliability-1.png", "confusion_change-1.png"),
+        *("reliability-2.png", "changed_pictures-2.png"),
+    }
 
 
 def pruned(folders, root, name, stage="prune", **files):
@@ -267,7 +291,9 @@ def test_what_the_doctor_left_in_float_is_drawn_told_and_no_failed_gate(inputs, 
     assert any(note.startswith("int8 is not all integers: 1 op") for note in written["notes"])
     assert any(note.startswith("prune+int8 loses 0.00 points") for note in written["notes"])
     listed = {figure["file"] for figure in written["figures"]}
-    assert {f"{stem}-{n}.png" for stem in ("depth", "activations") for n in (1, 2)} < listed
+    assert {
+        f"{stem}-{n}.png" for stem in ("error_by_depth", "activations") for n in (1, 2)
+    } < listed
     assert listed == {path.name for path in (tmp_path / "out" / "figures").iterdir()}
 
 

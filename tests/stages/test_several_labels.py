@@ -134,3 +134,8 @@ def test_export_and_benchmark_take_it_as_any(pages, step, do, settings, tmp_path
     by_name = {row["name"]: row for row in rows}
     assert by_name["float32"]["accuracy"] == pytest.approx(evaluated, abs=0.01)
     assert by_name["int8"]["ops"]["float32"] == 0
+    assert [one["class"] for one in by_name["int8"]["classes"]] == PAGES["ingest"]["classes"]
+    assert by_name["int8"]["top_k"] is None
+    drawn = {path.stem.partition("-")[0] for path in (tmp_path / "figures").iterdir()}
+    lost = {"changed_pictures"} if by_name["int8"]["lost"] else set()
+    assert drawn == {"reliability"} | lost
