@@ -7,6 +7,8 @@ from pipeline.show.class_scores import class_scores
 from pipeline.show.confusion import confusion_matrix
 from pipeline.show.contact import contact_sheet, sheet_classes
 from pipeline.show.curves import training_curves
+from pipeline.show.feature_maps import feature_maps
+from pipeline.show.grad_cam import grad_cam
 from pipeline.show.label_sets import least_sure_sets, wrong_sets
 from pipeline.show.network_figure import network
 from pipeline.show.pictures import augmentation_preview, least_sure, wrong_pictures
@@ -25,6 +27,8 @@ __all__ = [
     "confusion_matrix",
     "contact_sheet",
     "data_spread",
+    "feature_maps",
+    "grad_cam",
     "least_sure",
     "least_sure_sets",
     "network",

@@ -21,6 +21,7 @@ from pipeline.show.canvas import (
     drawn,
     page,
 )
+from pipeline.show.choosing import surest_wrong
 from pipeline.show.names import class_labels
 
 Images = NDArray[np.uint8]
@@ -75,8 +76,8 @@ def wrong_pictures(
     """
     said = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1)
-    wrong = np.flatnonzero(said != labels)
-    chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
+    wrong = surest_wrong(labels, probabilities)
+    chosen = wrong[:count]
     title = "Wrong, the surest first"
     if not len(chosen):
         return nothing_to_show(title, f"Not one of {len(labels):,} pictures was misread.")

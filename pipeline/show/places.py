@@ -1,6 +1,6 @@
 """The figures of a report: what each is called, where it stands; and the recipe at its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import yaml
@@ -72,6 +72,18 @@ FIGURES: Mapping[str, Known] = {
     "probability_bars": Known(
         "pictures", "Probabilities", "A few test pictures and the five likeliest classes."
     ),
+    "grad_cam": Known(
+        "pictures",
+        "Where it looked",
+        "Wrong test pictures, and in colour over each where it speaks for what the network said "
+        "and for what is true (Grad-CAM).",
+    ),
+    "feature_maps": Known(
+        "pictures",
+        "What the layers see",
+        "A test picture read right and one read wrong, and the most active channels of layers from "
+        "the first to the last.",
+    ),
     "augmentation_preview": Known(
         "augmentation", "Augmentation", "Training pictures, and what random changes make of them."
     ),
@@ -87,13 +99,18 @@ FIGURES: Mapping[str, Known] = {
 }
 
 
-def listed(repeated: bool, several: bool = False) -> list[Picture]:
-    """Every figure there is one of in a run, in the order of the table.
+NOT_ALWAYS = frozenset({"grad_cam", "feature_maps"})  # evaluate may have nothing to draw there
+
+
+def listed(
+    repeated: bool, several: bool = False, undrawn: Collection[str] = frozenset()
+) -> list[Picture]:
+    """Every figure there is one of in a run, but for those `undrawn`, in the order of the table.
 
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "pupil", "channels", "sensitivity"}
+    others = {"contact_sheet", "pupil", "channels", "sensitivity", *undrawn}
     others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}
     return [
