@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.show.canvas import HEAD, INK, MARGIN, MUTED, ORANGE, WIDTH, drawn, page
 from pipeline.show.choosing import THRESHOLD
+from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels, cut, drawable
 from pipeline.show.pictures import Images, Labels, Probabilities, put_picture
 
@@ -39,7 +40,7 @@ def feature_maps(
     `labels` `(N,)` or, of several a picture, `(N, K)`; `probabilities` `(N, K)`. A channel is
     drawn from its lowest value in black to its highest in white.
     """
-    tall = len(rows) * (_TITLE + _SIDE + _BETWEEN)
+    tall = max(len(rows) * (_TITLE + _SIDE + _BETWEEN), _TITLE + _PICTURE + 5 * _LINE)
     subtitle = (
         "Channels that are the most active, the strongest first, from the first layer to the last; "
         "black is a channel's lowest value, white its highest."
@@ -93,5 +94,6 @@ def _caption(
     y = top + 0.07
     for (word, name), color in zip(told, (INK, ORANGE if wrong else INK), strict=True):
         sheet.text(MARGIN, y, word, size=_SIZE, color=MUTED, va="top")
+        name = fitted(name, _PICTURE + 0.1, _SIZE)
         sheet.text(MARGIN, y + _LINE, name, size=_SIZE, color=color, va="top")
         y += 2 * _LINE + 0.04

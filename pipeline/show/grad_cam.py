@@ -8,15 +8,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.show.canvas import BLUE, HEAD, MARGIN, ORANGE, SMALL_SIZE, WIDTH, drawn, page
+from pipeline.show.canvas import BLUE, HEAD, MARGIN, ORANGE, WIDTH, drawn, page
 from pipeline.show.choosing import NONE
+from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels
 from pipeline.show.pictures import Images, Probabilities, put_picture
 
 Maps = NDArray[np.floating]
 
 _GROUPS, _GAP, _BETWEEN, _UNDER = 2, 0.07, 0.3, 0.42
-_LINE = 0.145
+_LINE, _SIZE = 0.145, 7.5
 _FINE = 128  # pixels to which the smaller side of a small picture is enlarged before it is laid over
 _DEEPEST = 0.85  # of colour where a map is 1
 # Of words, of what is laid over (brighter, to be seen on black), and what they say.
@@ -39,13 +40,13 @@ def grad_cam(
     a picture, those are a class that is not there and one that was missed.
     """
     names = class_labels(classes, limit=13)
-    said, true = ("is not there", "was missed") if several else ("was said", "is true")
+    orange, blue = ("is not there", "was missed") if several else ("was said", "is true")
     side = (WIDTH - 2 * MARGIN - _BETWEEN * (_GROUPS - 1)) / _GROUPS
     side = (side - 2 * _GAP) / 3
     pitch = side + _UNDER
     rows = -(-len(images) // _GROUPS)
     subtitle = (
-        f"Grad-CAM: orange where the picture speaks for what {said}, blue for what {true}; each in "
+        f"Grad-CAM: orange where the picture speaks for what {orange}, blue for what {blue}; each in "
         f"its own scale, of {maps[0].shape[1]}×{maps[0].shape[2]} places."
     )
     figure, sheet = page("Where it looked when it was wrong", subtitle, rows * pitch + 0.05)
@@ -64,7 +65,8 @@ def grad_cam(
             lines = (names[k], share, nothing)
             for line, text in enumerate(lines):
                 y = top + side + 0.05 + line * _LINE
-                sheet.text(left + side / 2, y, text, ha="center", va="top", size=7.5, color=color)
+                said = fitted(text, side + 0.8 * _GAP, _SIZE)
+                sheet.text(left + side / 2, y, said, ha="center", va="top", size=_SIZE, color=color)
             left += side + _GAP
     return figure
 

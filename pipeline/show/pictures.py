@@ -22,6 +22,7 @@ from pipeline.show.canvas import (
     page,
 )
 from pipeline.show.choosing import surest_wrong
+from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels
 
 Images = NDArray[np.uint8]
@@ -149,7 +150,7 @@ def augmentation_preview(
             x = left + column * (side + gap)
             put_picture(sheet, picture, x, top, side)
             if captions and row:
-                said, y = captions[row - 1][column], top + side + 0.05
+                said, y = fitted(captions[row - 1][column], side, SMALL_SIZE), top + side + 0.05
                 sheet.text(x + side / 2, y, said, ha="center", va="top", size=SMALL_SIZE, color=INK)
         top += side + gap + (0.12 if row == 0 else under)
     return figure
@@ -201,7 +202,8 @@ def contact_sheet_of(
         middle, under = left + side / 2, top + side + 0.06
         for line, text, color in ((0, caption.first, first), (1, caption.second, caption.color)):
             y = under + line * _LINE
-            sheet.text(middle, y, text, ha="center", va="top", size=SMALL_SIZE, color=color)
+            said = fitted(text, side + 0.8 * _GAP, SMALL_SIZE)
+            sheet.text(middle, y, said, ha="center", va="top", size=SMALL_SIZE, color=color)
     return figure
 
 
