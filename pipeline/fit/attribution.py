@@ -52,7 +52,7 @@ def source(model: keras.Model, images: Images) -> Source | None:
     return Source(
         tuple(step.given for step in last),
         tuple(str(step.layer.name) for step in last),
-        max((step.shape[:2] for step in last), key=lambda size: size[0] * size[1]),
+        max(((step.shape[0], step.shape[1]) for step in last), key=lambda size: size[0] * size[1]),
         _scores(trace)[1],
     )
 
@@ -96,9 +96,10 @@ def _maps(model: keras.Model, images: Images, classes: NDArray[np.integer], foun
             weights = tf.reduce_mean(tf.cast(slope, tf.float32), axis=(1, 2), keepdims=True)
             summed = tf.reduce_sum(weights * tf.cast(feature, tf.float32), axis=-1, keepdims=True)
             total += tf.image.resize(summed, found.size)[..., 0]
-    speaking = np.maximum(total.numpy(), 0)
+    speaking: Maps = np.maximum(total.numpy(), 0)
     highest = speaking.max(axis=(1, 2), keepdims=True)
-    return np.divide(speaking, highest, out=np.zeros_like(speaking), where=highest > 0)
+    shares: Maps = np.divide(speaking, highest, out=np.zeros_like(speaking), where=highest > 0)
+    return shares
 
 
 def _last(trace: Trace) -> Iterator[Step]:

@@ -14,8 +14,8 @@ class Step:
     """One call of a layer: the numbers of the tensors it takes, and of the one it gives.
 
     Tensor 0 is the pictures; a layer that is called twice is two steps. `shape` is that of what it
-    gives, without the batch. `place` tells that this is a map `(H, W, C)` of more than one place, made
-    of the picture or of such a map; `learned`, that this layer or one before it has a kernel.
+    gives, without the batch. `place` tells that this is a map `(H, W, C)` of more than one place,
+    made of the picture or of such a map; `learned`, that this layer or one before it has a kernel.
     """
 
     layer: Any

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipeline.show.canvas import HEAD, INK, MARGIN, MUTED, ORANGE, WIDTH, drawn, page
+from pipeline.show.canvas import HEAD, INK, MARGIN, MUTED, ORANGE, drawn, page
 from pipeline.show.choosing import THRESHOLD
 from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels, cut, drawable
@@ -94,6 +94,6 @@ def _caption(
     y = top + 0.07
     for (word, name), color in zip(told, (INK, ORANGE if wrong else INK), strict=True):
         sheet.text(MARGIN, y, word, size=_SIZE, color=MUTED, va="top")
-        name = fitted(name, _PICTURE + 0.1, _SIZE)
-        sheet.text(MARGIN, y + _LINE, name, size=_SIZE, color=color, va="top")
+        shown = fitted(name, _PICTURE + 0.1, _SIZE)
+        sheet.text(MARGIN, y + _LINE, shown, size=_SIZE, color=color, va="top")
         y += 2 * _LINE + 0.04

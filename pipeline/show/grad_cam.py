@@ -18,7 +18,9 @@ Maps = NDArray[np.floating]
 
 _GROUPS, _GAP, _BETWEEN, _UNDER = 2, 0.07, 0.3, 0.42
 _LINE, _SIZE = 0.145, 7.5
-_FINE = 128  # pixels to which the smaller side of a small picture is enlarged before it is laid over
+_FINE = (
+    128  # pixels to which the smaller side of a small picture is enlarged before it is laid over
+)
 _DEEPEST = 0.85  # of colour where a map is 1
 # Of words, of what is laid over (brighter, to be seen on black), and what they say.
 _SIDES = ((ORANGE, "#ff8330", "said", "spurious"), (BLUE, "#3f9bff", "true", "missed"))
@@ -45,9 +47,10 @@ def grad_cam(
     side = (side - 2 * _GAP) / 3
     pitch = side + _UNDER
     rows = -(-len(images) // _GROUPS)
+    height, width = maps[0].shape[1:]
     subtitle = (
-        f"Grad-CAM: orange where the picture speaks for what {orange}, blue for what {blue}; each in "
-        f"its own scale, of {maps[0].shape[1]}×{maps[0].shape[2]} places."
+        f"Grad-CAM: orange where the picture speaks for what {orange}, blue for what {blue}; "
+        f"each in its own scale, of {height}×{width} places."
     )
     figure, sheet = page("Where it looked when it was wrong", subtitle, rows * pitch + 0.05)
     for number, picture in enumerate(images):

@@ -1,6 +1,7 @@
 """The Pareto front: variants that no other beats in both size and accuracy."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pipeline.show.names import class_labels
 from pipeline.show.placing import Box, Disc
@@ -39,7 +40,7 @@ def boxes(xs: Sequence[float], ys: Sequence[float]) -> list[Box]:
     ends = list(zip(xs, ys, strict=True))
     return [
         Box(min(a[0], b[0]), min(a[1], b[1]) - _THIN, max(a[0], b[0]), max(a[1], b[1]) + _THIN)
-        for a, b in zip(ends, ends[1:], strict=False)
+        for a, b in pairwise(ends)
     ]
 
 

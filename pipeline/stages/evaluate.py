@@ -85,16 +85,16 @@ def _explained(
     if found is None:
         return {"layers": [], "pictures": 0}, {}
     chosen = choosing.surest_wrong(test.labels, test.probabilities)[:count]
-    facts = {"layers": found.layers, "size": found.size, "score": found.score}
-    facts |= {"pictures": len(chosen)}
+    said: dict[str, Any] = {"layers": found.layers, "size": found.size, "score": found.score}
+    said |= {"pictures": len(chosen)}
     if not len(chosen):
-        return facts, {}
+        return said, {}
     images, shares = test.images[chosen], test.probabilities[chosen]
     pairs = choosing.mistakes(test.labels[chosen], shares)
     maps = [attribution.grad_cam(model, images, np.maximum(side, 0)) for side in pairs.T]
     sets = several(test.labels)
     figure = figures.grad_cam(images, maps, pairs, shares, test.classes, sets)
-    return facts, {"grad_cam": figure}
+    return said, {"grad_cam": figure}
 
 
 def _seen(model: keras.Model, test: Answered, count: int) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""Where a network looked: against plain arithmetic, finite differences, and a corner that decides."""
+"""Where a network looked: by plain arithmetic, finite differences, and a corner that decides."""
 
 import keras
 import numpy as np
@@ -25,7 +25,10 @@ def tiny(ending):
 
 
 def dense(activation):
-    return lambda x: layers.Dense(4, activation=activation, name="head")(x)
+    def head(x):
+        return layers.Dense(4, activation=activation, name="head")(x)
+
+    return head
 
 
 ENDINGS = {
@@ -128,7 +131,11 @@ def nested(network):
 
 def test_a_network_inside_another_is_looked_into(noise):
     inner = tiny(dense("softmax"))
-    for outer in (nested(inner), nested(nested(inner)), keras.Sequential([keras.Input((8, 8, 1)), inner])):
+    for outer in (
+        nested(inner),
+        nested(nested(inner)),
+        keras.Sequential([keras.Input((8, 8, 1)), inner]),
+    ):
         found = source(outer, noise)
         assert (found.layers, found.score) == (("eyes",), "logit")
         expected = grad_cam(inner, noise, np.arange(3))

@@ -48,9 +48,7 @@ def test_few_channels_are_all_shown(noise):
         noise.astype("float32"), verbose=0
     )
     assert set(found.channels[0].tolist()) == {0, 1}
-    np.testing.assert_allclose(
-        np.sort(found.maps[0], axis=2), np.sort(given[0], axis=2), atol=1e-3
-    )
+    np.testing.assert_allclose(np.sort(found.maps[0], axis=2), np.sort(given[0], axis=2), atol=1e-3)
 
 
 def test_a_network_without_maps_has_none_to_show(noise):
