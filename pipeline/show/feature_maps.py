@@ -14,7 +14,7 @@ from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels, cut, drawable
 from pipeline.show.pictures import Images, Labels, Probabilities, put_picture
 
-_PICTURE, _SIDE, _GAP, _LINE = 1.15, 0.68, 0.06, 0.16
+_PICTURE, _SIDE, _GAP, _LINE = 1.15, 0.65, 0.06, 0.16
 _TITLE, _BETWEEN, _BLOCK = 0.2, 0.08, 0.2
 _SIZE = 7.5
 

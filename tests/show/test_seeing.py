@@ -108,3 +108,14 @@ def test_odd_names_are_drawn_without_a_warning(names, digits, tmp_path):
     saved(figures.feature_maps(digits.images[:2], rows_for(2), labels, shares, names), tmp_path)
     sets = np.ones((2, 10), np.uint8)
     saved(figures.feature_maps(digits.images[:2], rows_for(2), sets, shares, names), tmp_path)
+
+
+def test_pictures_stay_within_the_margins_of_the_page(digits):
+    rows = rows_for(2)
+    labels, shares = digits.labels[:2], digits.probabilities[:2]
+    seen = figures.feature_maps(digits.images[:2], rows, labels, shares, digits.classes)
+    for figure in (seen, explained(digits, digits.classes)[0]):
+        width = figure.get_size_inches()[0]
+        edges = [image.get_extent() for axes in figure.axes for image in axes.get_images()]
+        assert min(edge[0] for edge in edges) >= 0.21
+        assert max(edge[1] for edge in edges) <= width - 0.21
