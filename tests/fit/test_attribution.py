@@ -59,6 +59,19 @@ def test_maps_are_those_of_a_sum_by_hand(ending, noise):
     assert source(model, noise).score == "logit"
 
 
+def test_a_channel_is_weighed_by_its_mean_gradient_over_all_places(noise):
+    keras.utils.set_random_seed(1)
+    images = keras.Input((8, 8, 1))
+    x = layers.Conv2D(3, 3, activation="relu", name="eyes")(layers.Rescaling(1 / 255)(images))
+    model = keras.Model(images, dense("softmax")(layers.Flatten()(x)))
+    kernel = model.get_layer("head").get_weights()[0].reshape(6, 6, 3, 4)  # differs place by place
+    features = features_of(model, noise)
+    summed = (features * kernel[..., 1].mean(axis=(0, 1))).sum(-1).clip(0)
+    expected = summed / summed.max(axis=(1, 2), keepdims=True).clip(1e-30)
+    assert expected.any()
+    np.testing.assert_allclose(grad_cam(model, noise, np.ones(3, int)), expected, atol=1e-4)
+
+
 def test_where_no_score_is_found_the_logarithm_of_the_probability_is_taken(noise):
     model = tiny(lambda x: layers.Reshape((4,))(dense("softmax")(x)))
     assert source(model, noise).score == "log_probability"
