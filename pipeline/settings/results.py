@@ -16,6 +16,12 @@ class Evaluate(Section):
     batch: Count = Field(256, description="pictures a step; changes speed, not results")
     pictures: Count = Field(24, description="pictures in the figures of wrong and unsure ones")
     bars: Count = Field(8, description="pictures shown beside their probability bars")
+    grad_cam: Whole = Field(
+        8, description="wrong pictures shown beside where the network looked; 0: none"
+    )
+    feature_maps: Whole = Field(
+        2, description="pictures shown beside what layers make of them, right and wrong; 0: none"
+    )
 
 
 class Quantize(Section):

@@ -22,7 +22,7 @@ from pipeline.show.canvas import (
     drawn,
     page,
 )
-from pipeline.show.label_sets import THRESHOLD
+from pipeline.show.choosing import THRESHOLD
 from pipeline.show.names import class_labels
 from pipeline.show.pictures import Images, Labels, Probabilities, put_picture
 

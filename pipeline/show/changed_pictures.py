@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.show.canvas import ORANGE, drawn
-from pipeline.show.label_sets import THRESHOLD
+from pipeline.show.choosing import THRESHOLD
 from pipeline.show.names import class_labels, cut, drawable
 from pipeline.show.pictures import (
     Caption,

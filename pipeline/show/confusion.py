@@ -22,6 +22,7 @@ from pipeline.show.canvas import (
     page,
     panel,
 )
+from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels
 
 _RIGHT = LinearSegmentedColormap.from_list("right", ["#f3f7fb", "#bcd5ec", "#5b97cd", BLUE])
@@ -56,12 +57,14 @@ def grid(
 
     Returns the page, the axes of the square and the side of a cell in inches.
     """
-    room = 0.28 + 0.065 * max(map(len, labels))
+    longest = 0.065 * max(map(len, labels))
+    room = 0.28 + longest
     fitting = (WIDTH - 2 * MARGIN - room) / len(labels)
     cell = min(max(fitting, _SMALLEST_CELL), 1.25)
     side = cell * len(labels)
     width = max(WIDTH, MARGIN + room + side + MARGIN)
     size = min(SMALL_SIZE, 72 * cell * 0.72)
+    labels = [fitted(label, longest, size) for label in labels]
     upright = max(map(len, labels)) * size / 72 * 0.62 > cell
     foot = (room if upright else 0.45) + MARGIN
     figure, _ = page(title, subtitle, side + foot, width)

@@ -10,6 +10,8 @@ from pipeline.show.confusion_change import confusion_change
 from pipeline.show.contact import contact_sheet, sheet_classes
 from pipeline.show.curves import training_curves
 from pipeline.show.depth import error_by_depth
+from pipeline.show.feature_maps import feature_maps
+from pipeline.show.grad_cam import grad_cam
 from pipeline.show.histograms import Histogram, activations, weights
 from pipeline.show.label_sets import least_sure_sets, wrong_sets
 from pipeline.show.network_figure import network
@@ -35,6 +37,8 @@ __all__ = [
     "contact_sheet",
     "data_spread",
     "error_by_depth",
+    "feature_maps",
+    "grad_cam",
     "least_sure",
     "least_sure_sets",
     "network",

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.show.canvas import MUTED, ORANGE, drawn
+from pipeline.show.choosing import THRESHOLD, surest_wrong
 from pipeline.show.names import class_labels, cut
 from pipeline.show.pictures import (
     Caption,
@@ -18,7 +19,6 @@ from pipeline.show.pictures import (
     of,
 )
 
-THRESHOLD = 0.5  # from which an output counts as yes
 _LONGEST = 24  # characters of a line under a picture
 
 
@@ -35,9 +35,8 @@ def wrong_sets(
     `images` uint8 `(N, H, W, C)`, `labels` `(N, K)` 0 and 1, `probabilities` `(N, K)`.
     """
     wrong = (probabilities >= THRESHOLD) != (labels > 0)
-    sure = (wrong * np.abs(probabilities - THRESHOLD)).max(axis=1)
-    rows = np.flatnonzero(wrong.any(axis=1))
-    chosen = rows[np.argsort(-sure[rows], kind="stable")][:count]
+    rows = surest_wrong(labels, probabilities)
+    chosen = rows[:count]
     title = "Wrong, the surest first"
     if not len(chosen):
         return nothing_to_show(title, f"Of {len(labels):,} pictures, every class was read right.")

@@ -21,6 +21,8 @@ from pipeline.show.canvas import (
     drawn,
     page,
 )
+from pipeline.show.choosing import surest_wrong
+from pipeline.show.fitting import fitted
 from pipeline.show.names import class_labels
 
 Images = NDArray[np.uint8]
@@ -75,8 +77,8 @@ def wrong_pictures(
     """
     said = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1)
-    wrong = np.flatnonzero(said != labels)
-    chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
+    wrong = surest_wrong(labels, probabilities)
+    chosen = wrong[:count]
     title = "Wrong, the surest first"
     if not len(chosen):
         return nothing_to_show(title, f"Not one of {len(labels):,} pictures was misread.")
@@ -148,7 +150,7 @@ def augmentation_preview(
             x = left + column * (side + gap)
             put_picture(sheet, picture, x, top, side)
             if captions and row:
-                said, y = captions[row - 1][column], top + side + 0.05
+                said, y = fitted(captions[row - 1][column], side, SMALL_SIZE), top + side + 0.05
                 sheet.text(x + side / 2, y, said, ha="center", va="top", size=SMALL_SIZE, color=INK)
         top += side + gap + (0.12 if row == 0 else under)
     return figure
@@ -200,7 +202,8 @@ def contact_sheet_of(
         middle, under = left + side / 2, top + side + 0.06
         for line, text, color in ((0, caption.first, first), (1, caption.second, caption.color)):
             y = under + line * _LINE
-            sheet.text(middle, y, text, ha="center", va="top", size=SMALL_SIZE, color=color)
+            said = fitted(text, side + 0.8 * _GAP, SMALL_SIZE)
+            sheet.text(middle, y, said, ha="center", va="top", size=SMALL_SIZE, color=color)
     return figure
 
 

@@ -1,7 +1,7 @@
 """The figures of a report: what each is called, where it stands; and the recipe at its end."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import yaml
@@ -22,7 +22,7 @@ FIGURES: Mapping[str, Known] = {
         "answer",
         "Size, accuracy, latency",
         "Each variant by file size and test accuracy with its 95 % interval; the larger the disc "
-        "the slower.",
+        "the slower. A line of steps runs along those that no other beats in both.",
     ),
     "accuracy_by_run": Known(
         "replicas",
@@ -104,6 +104,18 @@ FIGURES: Mapping[str, Known] = {
     "probability_bars": Known(
         "pictures", "Probabilities", "A few test pictures and the five likeliest classes."
     ),
+    "grad_cam": Known(
+        "pictures",
+        "Where it looked",
+        "Wrong test pictures, and in colour over each where it speaks for what the network said "
+        "and for what is true (Grad-CAM).",
+    ),
+    "feature_maps": Known(
+        "pictures",
+        "What the layers see",
+        "A test picture read right and one read wrong, and the most active channels of layers from "
+        "the first to the last.",
+    ),
     "augmentation_preview": Known(
         "augmentation", "Augmentation", "Training pictures, and what random changes make of them."
     ),
@@ -121,13 +133,18 @@ FIGURES: Mapping[str, Known] = {
 DIFFERENCES = ("reliability", "changed_pictures", "confusion_change")  # of one file and float32
 
 
-def listed(repeated: bool, several: bool = False) -> list[Picture]:
-    """Every figure there is one of in a run, in the order of the table.
+NOT_ALWAYS = frozenset({"grad_cam", "feature_maps"})  # evaluate may have nothing to draw there
+
+
+def listed(
+    repeated: bool, several: bool = False, undrawn: Collection[str] = frozenset()
+) -> list[Picture]:
+    """Every figure there is one of in a run, but for those `undrawn`, in the order of the table.
 
     Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
     a picture there are scores by class and no confusion matrix, and accuracy is exact match.
     """
-    others = {"contact_sheet", "pupil", "channels", "sensitivity", *DIFFERENCES}
+    others = {"contact_sheet", "pupil", "channels", "sensitivity", *DIFFERENCES, *undrawn}
     others |= {"error_by_depth", "activations", "weights"}
     others |= {"confusion_matrix" if several else "class_scores"}
     others |= set() if repeated else {"accuracy_by_run"}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,15 +10,28 @@ from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from pipeline.show import numbers
-from pipeline.show.canvas import BLUE, GREY, HEAD, INK, MUTED, SMALL_SIZE, WIDTH, drawn, page, panel
+from pipeline.show import numbers, pareto
+from pipeline.show.canvas import (
+    BLUE,
+    GREY,
+    HEAD,
+    INK,
+    MARGIN,
+    MUTED,
+    SMALL_SIZE,
+    WIDTH,
+    drawn,
+    page,
+    panel,
+)
 from pipeline.show.names import class_labels
 from pipeline.show.placing import Box, Disc, place_labels, side_by_side
 from pipeline.show.schema import Variant
 
-_LEFT, _RIGHT, _HEIGHT, _FOOT = 0.72, 0.22, 3.5, 0.55
+_LEFT, _RIGHT, _HEIGHT, _FOOT = 0.72, 0.22, 3.5, 0.92
 _LARGEST, _SMALLEST = 0.21, 0.045
 _NO_LATENCY = 0.07
+_LEGEND = 84  # characters of a line of it
 
 
 @drawn
@@ -26,8 +40,8 @@ def size_accuracy_latency(
 ) -> Figure:
     """Bytes (log) against accuracy with its 95 % interval; a disc's area is its latency.
 
-    Variants that are not ok are absent. The recommended one is filled blue and in bold. `measure`
-    is what accuracy is called.
+    Variants that are not ok are absent. The recommended one is filled blue and in bold. A dashed
+    line of steps is the Pareto front. `measure` is what accuracy is called.
     """
     rows = [row for row in variants if row.status == "ok" and row.bytes]
     rows.sort(key=lambda row: row.name != recommended)
@@ -43,8 +57,26 @@ def size_accuracy_latency(
     _scales(axes, rows)
     axes.set_ylabel(f"{measure} on the test pictures", size=SMALL_SIZE)
     discs = _draw(axes, sheet, rows, recommended)
-    _write_labels(axes, sheet, rows, discs, recommended)
+    lines = [_interval(axes, row, disc) for row, disc in zip(rows, discs, strict=True)]
+    lines += _draw_front(sheet, rows, discs, measure)
+    _write_labels(sheet, rows, discs, lines, recommended)
     return figure
+
+
+def _draw_front(
+    sheet: Axes, rows: Sequence[Variant], discs: Sequence[Disc], measure: str
+) -> list[Box]:
+    """Draw the Pareto front and say what it is; return the boxes of its steps."""
+    front = pareto.pareto_front(rows)
+    xs, ys = pareto.steps([discs[place] for place in front], WIDTH - _RIGHT)
+    look = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 2.5)), "zorder": 2.5}
+    sheet.plot(xs, ys, **look)
+    y = HEAD + _HEIGHT + 0.65
+    sheet.plot([MARGIN, MARGIN + 0.32], [y, y], **look)
+    text = fill(pareto.legend([rows[place] for place in front], measure), _LEGEND)
+    style = {"size": SMALL_SIZE, "color": MUTED, "linespacing": 1.3}
+    sheet.text(MARGIN + 0.4, y - 0.07, text, va="top", **style)
+    return pareto.boxes(xs, ys)
 
 
 def _scales(axes: Axes, rows: Sequence[Variant]) -> None:
@@ -106,8 +138,13 @@ def _inches(axes: Axes, x: float, y: float) -> tuple[float, float]:
 
 
 def _write_labels(
-    axes: Axes, sheet: Axes, rows: Sequence[Variant], discs: Sequence[Disc], recommended: str | None
+    sheet: Axes,
+    rows: Sequence[Variant],
+    discs: Sequence[Disc],
+    lines: Sequence[Box],
+    recommended: str | None,
 ) -> None:
+    """Write name, size and latency beside each disc, across none of the `lines` where it can."""
     renderer = sheet.figure.canvas.get_renderer()
     texts, sizes = [], []
     names = class_labels([row.name for row in rows], limit=24)
@@ -133,7 +170,6 @@ def _write_labels(
         extent = label.get_window_extent(renderer)
         texts.append(label)
         sizes.append((extent.width / sheet.figure.dpi, extent.height / sheet.figure.dpi))
-    lines = [_interval(axes, row, disc) for row, disc in zip(rows, discs, strict=True)]
     field = Box(_LEFT, HEAD, WIDTH - 0.05, HEAD + _HEIGHT)
     for label, box, disc in zip(
         texts, place_labels(discs, sizes, field, lines), discs, strict=True

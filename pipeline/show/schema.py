@@ -30,6 +30,7 @@ from pipeline.show.slimming import Slimming
 from pipeline.show.variant import Latency, Ops, Variant
 
 __all__ = [
+    "Attribution",
     "ClassScore",
     "Dataset",
     "Evaluation",
@@ -105,6 +106,19 @@ class ClassScore(Record):
     average_precision: Share | None = None
 
 
+class Attribution(Record):
+    """Where the Grad-CAM maps of `pictures` wrong test pictures come from.
+
+    `layers` give the last feature maps of the network, of height and width `size`; without any,
+    it has none of more than one place, and nothing is drawn. `score` is what the gradient is of.
+    """
+
+    layers: tuple[str, ...]
+    size: tuple[Count, Count] | None = None
+    score: Literal["logit", "log_probability"] | None = None
+    pictures: Count
+
+
 class Evaluation(Record):
     """The trained Keras model on the test split, before any shrinking.
 
@@ -127,6 +141,7 @@ class Evaluation(Record):
     micro_f1: Share | None = None
     mean_average_precision: Share | None = None
     hamming_loss: Share | None = None
+    attribution: Attribution | None = None
     per_class: tuple[ClassScore, ...]
 
 

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from pipeline.show import numbers
 from pipeline.show.controls import LUCK
+from pipeline.show.names import visible
 from pipeline.show.rows import bytes_ratio
 from pipeline.show.schema import Report, Variant
 
@@ -181,6 +182,27 @@ def several_labels(report: Report) -> list[str]:
         f"{numbers.percent(found.mean_average_precision)}; {numbers.percent(found.hamming_loss)} "
         "of all single answers are wrong.",
     ]
+
+
+def attribution(report: Report) -> str | None:
+    """Where the maps of what the network looked at come from, or why there are none."""
+    found = report.evaluation.attribution if report.evaluation else None
+    if found is None:
+        return None
+    if found.size is None:
+        return (
+            "No layer of this network makes a feature map of more than one place: there is no "
+            "Grad-CAM to draw, and no channels to show."
+        )
+    if not found.pictures:
+        return None
+    score = found.score.replace("_", " ") if found.score else "score"
+    height, width = found.size
+    return (
+        f"Grad-CAM is drawn of {numbers.count(found.pictures)} wrong pictures, from "
+        f"{', '.join(visible(name) for name in found.layers)}, {height} × {width} places, by the "
+        f"gradient of the class's {score}. It says what the answer hung on in that layer, not why."
+    )
 
 
 def trained_on(report: Report) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,24 +13,38 @@ from sklearn.metrics import confusion_matrix as count_confusions
 from pipeline.data.batches import plain_batches
 from pipeline.data.dataset import facts, test_split
 from pipeline.data.several import several
-from pipeline.data.sources import Labels
+from pipeline.data.sources import Images, Labels
+from pipeline.fit import attribution
+from pipeline.fit.feature_maps import feature_maps
 from pipeline.fit.files import load_model
 from pipeline.fit.history import best_epoch, read_history
 from pipeline.measure.calibration import calibration_error, reliability
 from pipeline.measure.statistics import THRESHOLD, TOP, answers, right, top_k, wilson
 from pipeline.settings import Evaluate, Inputs, Metrics
-from pipeline.show import figures
+from pipeline.show import choosing, figures
+from pipeline.show.feature_maps import Row
+
+
+class Answered(NamedTuple):
+    """The test split and what the network said of it."""
+
+    images: Images
+    labels: Labels
+    probabilities: np.ndarray
+    classes: list[str]
 
 
 def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
-    """Write `evaluation.json`, `probabilities.npy` and `figures/*.png`."""
+    """Write `evaluation.json`, `probabilities.npy` and `figures/*.png`.
+
+    Of a network without feature maps, or without mistakes, two of the figures are missing.
+    """
     images, labels = test_split(inputs["ingest"])
     classes = facts(inputs["ingest"])["classes"]
     model = load_model(inputs["train"] / "model.keras")
     probabilities = model.predict(plain_batches((images, labels), settings.batch), verbose=0)
     np.save(out / "probabilities.npy", probabilities)
     scores = score(probabilities, labels, classes)
-    (out / "evaluation.json").write_text(json.dumps(scores, indent=1))
     history = read_history(inputs["train"])
     sets = several(labels)
     wrong = figures.wrong_sets if sets else figures.wrong_pictures
@@ -49,10 +63,58 @@ def run(settings: Evaluate, inputs: Inputs, out: Path) -> Metrics:
         ("probability_bars", figures.probability_bars, settings.bars),
     ):
         drawn[name] = draw(images, labels, probabilities, classes, count)
+    test = Answered(images, labels, probabilities, classes)
+    scores["attribution"], explained = _explained(model, test, settings.grad_cam)
+    drawn |= explained | _seen(model, test, settings.feature_maps)
+    (out / "evaluation.json").write_text(json.dumps(scores, indent=1))
     (out / "figures").mkdir()
     for name, figure in drawn.items():
         figures.save(figure, out / "figures" / f"{name}.png")
     return {"accuracy": scores["accuracy"], "correct": scores["correct"], "of": len(labels)}
+
+
+def _explained(
+    model: keras.Model, test: Answered, count: int
+) -> tuple[dict[str, Any] | None, dict[str, Figure]]:
+    """Where the network looked on `count` wrong pictures: the facts and, if there is one, a figure.
+
+    Nothing is said where none is asked for.
+    """
+    if not count:
+        return None, {}
+    found = attribution.source(model, test.images)
+    if found is None:
+        return {"layers": [], "pictures": 0}, {}
+    chosen = choosing.surest_wrong(test.labels, test.probabilities)[:count]
+    said: dict[str, Any] = {"layers": found.layers, "size": found.size, "score": found.score}
+    said |= {"pictures": len(chosen)}
+    if not len(chosen):
+        return said, {}
+    images, shares = test.images[chosen], test.probabilities[chosen]
+    pairs = choosing.mistakes(test.labels[chosen], shares)
+    maps = [attribution.grad_cam(model, images, np.maximum(side, 0)) for side in pairs.T]
+    sets = several(test.labels)
+    figure = figures.grad_cam(images, maps, pairs, shares, test.classes, sets)
+    return said, {"grad_cam": figure}
+
+
+def _seen(model: keras.Model, test: Answered, count: int) -> dict[str, Figure]:
+    """What layers make of the surest pictures, read right and read wrong in turn."""
+    right, wrong = (
+        choose(test.labels, test.probabilities)
+        for choose in (choosing.surest_right, choosing.surest_wrong)
+    )
+    chosen = choosing.in_turn(right, wrong, count)
+    layers = feature_maps(model, test.images[chosen]) if chosen else []
+    if not layers:
+        return {}
+    rows = [Row(layer.name, layer.shape, layer.maps) for layer in layers]
+    labels, shares = test.labels[chosen], test.probabilities[chosen]
+    return {
+        "feature_maps": figures.feature_maps(
+            test.images[chosen], rows, labels, shares, test.classes
+        )
+    }
 
 
 def _confusion_matrix(probabilities: np.ndarray, labels: Labels, classes: list[str]) -> Figure:

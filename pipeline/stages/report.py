@@ -156,7 +156,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
             "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
             "figures": [
-                *places.listed(repeated=bool(replicas), several=several),
+                *places.listed(bool(replicas), several, _undrawn(inputs["evaluate"])),
                 *(one for one, _ in different(inputs, measured, compared["recommended"])),
                 *(places.taught(n, names) for n, names in enumerate(pupils(inputs), 1)),
                 *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
@@ -186,6 +186,11 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) 
             "doctors": doctors,
         }
     )
+
+
+def _undrawn(evaluate: Path) -> set[str]:
+    """Figures for which there was nothing to draw."""
+    return {name for name in places.NOT_ALWAYS if not (evaluate / f"figures/{name}.png").is_file()}
 
 
 def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:

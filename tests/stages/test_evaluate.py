@@ -1,12 +1,14 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
+from models import MODELS
 from pipeline.data import dataset
-from pipeline.fit.files import load_model
+from pipeline.fit.files import load_model, save_model
 from pipeline.stages import evaluate
 
 CLASSES = ["cat", "dog", "eel"]
@@ -87,8 +89,55 @@ def test_the_whole_test_split_is_looked_at_and_drawn(chain, settings, do, tmp_pa
     assert said["of"] == len(labels)
     assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == {
         *("training_curves", "confusion_matrix", "wrong_pictures"),
-        *("least_sure", "probability_bars"),
+        *("least_sure", "probability_bars", "grad_cam", "feature_maps"),
     }
+    found = scores["attribution"]
+    assert (found["size"], found["score"]) == ([2, 2], "logit")
+    assert found["pictures"] == min(8, len(labels) - scores["correct"])
+    assert type(model.get_layer(found["layers"][0])).__name__ == "ReLU"
+
+
+@pytest.fixture
+def untrained(chain, tmp_path):
+    """What train would leave, of a network as it was built."""
+
+    def leave(model):
+        shutil.copytree(chain["train"], tmp_path / "train")
+        save_model(model, tmp_path / "train" / "model.keras")
+        return {"ingest": chain["ingest"], "train": tmp_path / "train"}
+
+    return leave
+
+
+def drawn_by(out):
+    return {path.stem for path in (out / "figures").glob("*.png")}
+
+
+def test_a_network_without_feature_maps_says_so_and_draws_none(untrained, settings, do, tmp_path):
+    roles = untrained(MODELS["mlp"]((8, 8, 1), 10))
+    do(evaluate, settings("evaluate"), roles, tmp_path / "out")
+    assert not {"grad_cam", "feature_maps"} & drawn_by(tmp_path / "out")
+    scores = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert scores["attribution"] == {"layers": [], "pictures": 0}
+
+
+def test_who_asks_for_no_such_figures_gets_none(untrained, settings, do, tmp_path):
+    roles = untrained(MODELS["small_cnn"]((8, 8, 1), 10, width=2))
+    none = settings("evaluate", evaluate={"grad_cam": 0, "feature_maps": 0})
+    do(evaluate, none, roles, tmp_path / "out")
+    assert not {"grad_cam", "feature_maps"} & drawn_by(tmp_path / "out")
+    scores = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert scores["attribution"] is None
+
+
+def test_a_network_without_mistakes_is_not_asked_where_it_looked(chain):
+    model = load_model(chain["train"] / "model.keras")
+    images, _ = dataset.test_split(chain["ingest"])
+    said = model.predict(np.asarray(images, np.float32), verbose=0)
+    right = evaluate.Answered(images, said.argmax(-1), said, [str(n) for n in range(10)])
+    found, drawn = evaluate._explained(model, right, 8)
+    assert (found["pictures"], found["size"], drawn) == (0, (2, 2), {})
+    assert set(evaluate._seen(model, right, 2)) == {"feature_maps"}
 
 
 SHOWN = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 0]], np.uint8)

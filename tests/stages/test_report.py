@@ -181,6 +181,17 @@ def test_figures_of_the_files_that_are_looked_at_are_published_by_number(done, i
     }
 
 
+def test_what_evaluate_had_no_reason_to_draw_is_listed_only_where_it_did(inputs, tmp_path):
+    here = inputs["evaluate"] / "figures" / "grad_cam.png"
+    Image.new("RGB", (4, 4)).save(here)
+    (tmp_path / "out").mkdir()
+    report.run(settings(), inputs, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    listed = [figure["file"] for figure in written["figures"]]
+    assert "grad_cam.png" in listed
+    assert "feature_maps.png" not in listed
+
+
 def pruned(folders, root, name, stage="prune", **files):
     """Leave what a pruning does, or another stage, at the end of the path `name`."""
     folder = folders[f"{stage}({name})"] = root / name

@@ -118,7 +118,7 @@ def test_evaluate_leaves_scores_and_figures_of_several_labels(pages):
     assert scores["accuracy"] <= 1 - scores["hamming_loss"]
     assert {path.stem for path in (pages["evaluate"] / "figures").glob("*.png")} == {
         *("training_curves", "class_scores", "wrong_pictures"),
-        *("least_sure", "probability_bars"),
+        *("least_sure", "probability_bars", "grad_cam", "feature_maps"),
     }
 
 
