@@ -166,15 +166,32 @@ def benchmark(
         list[Path], typer.Argument(metavar="FILE.tflite ...", exists=True, dir_okay=False)
     ],
     threads: Annotated[int, typer.Option(min=1)] = 1,
+    adb: Annotated[bool, typer.Option("--adb", help="on the Android phone plugged in")] = False,
+    serial: Annotated[str | None, typer.Option(help="of --adb: which phone")] = None,
+    benchmark_model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="of --adb: what times there"
+        ),
+    ] = None,
 ) -> None:
-    """Measure .tflite files, whoever made them: bytes, operations, latency. LiteRT only."""
+    """Measure .tflite files, whoever made them: bytes, operations, latency. LiteRT only.
+
+    With --adb they are timed on an Android phone, by its build of LiteRT's `benchmark_model`.
+    """
     from pipeline import console
-    from pipeline.measure.side_by_side import measure
+    from pipeline.measure import phone, side_by_side
     from pipeline.progress import native_noise_to
 
+    if not adb and (serial or benchmark_model):
+        raise ConfigError("--serial and --benchmark-model are for `benchmark --adb`")
+    if adb:
+        with native_noise_to(Path(os.devnull)):
+            found = phone.measure(files, threads, serial, benchmark_model)
+        return console.show_phone(found)
     with native_noise_to(Path(os.devnull)):
-        rows = measure(files, threads)
-    console.show_measurements(rows)
+        rows = side_by_side.measure(files, threads)
+    return console.show_measurements(rows)
 
 
 @app.command()

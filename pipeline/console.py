@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.draft import Draft
     from pipeline.measure.audit import Audit
+    from pipeline.measure.phone import Measured
     from pipeline.search.phase import Found
     from pipeline.show.schema import Report
 
@@ -148,24 +149,40 @@ def show_draft(draft: "Draft") -> None:
 
 def show_measurements(rows: Sequence[dict[str, Any]]) -> None:
     """Print what `benchmark` found of each file."""
+    console.print(_measurements(rows, ("p50", "p90", "p99")))
+
+
+def show_phone(found: "Measured") -> None:
+    """Print what `benchmark --adb` found of each file, and on which phone."""
+    console.print(_measurements(found.rows, ("mean", "lowest", "highest", "first")))
+    threads = f"{found.threads} thread{'s' if found.threads > 1 else ''}"
+    console.print(
+        harmless(f"on {found.model}, Android {found.android}, {found.processor}, {threads}; ")
+        + "each round has a mean: median, lowest, highest",
+        markup=False,
+    )
+
+
+def _measurements(rows: Sequence[dict[str, Any]], latencies: Sequence[str]) -> Table:
+    """A row a file; `latencies` are keys of its `latency_us`."""
     from pipeline.show.numbers import latency, size
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("file", overflow="fold", min_width=10)
-    for column in ("bytes", "gzip", "MMAC", "int8/float/other", "p50", "p90", "p99", "ratio"):
+    for column in ("bytes", "gzip", "MMAC", "int8/float/other", *latencies, "ratio"):
         table.add_column(column.replace("/", "/\n"), justify="right", no_wrap=True)
     for row in rows:
         ops, times = row["ops"], row["latency_us"]
         table.add_row(
-            row["file"],
+            Text(harmless(row["file"])),
             size(row["bytes"]),
             size(row["gzip_bytes"]),
             f"{row['macs'] / 1e6:.3g}",
             f"{ops['int8']}/{ops['float32']}/{ops['other']}",
-            *(latency(times[share]) for share in ("p50", "p90", "p99")),
+            *(latency(times[key]) for key in latencies),
             f"{row['latency_ratio']:.2f}x",
         )
-    console.print(table)
+    return table
 
 
 def show_comparison(first: dict[str, Any], second: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);
   const nameTheme = () => {
     theme.textContent = isDark() ? "Light" : "Dark";
-    theme.setAttribute("aria-pressed", String(isDark()));
+    theme.setAttribute("aria-label", `${theme.textContent} colours`);
   };
   theme.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
@@ -16,6 +16,16 @@
   });
   prefersDark.addEventListener("change", nameTheme);
   nameTheme();
+
+  // On paper nothing can be opened: all of it is, and what was shut is shut again.
+  let shut = [];
+  addEventListener("beforeprint", () => {
+    shut = [...document.querySelectorAll("details:not([open])")];
+    for (const one of shut) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of shut) one.open = false;
+  });
 
   // Rows without the value, such as variants that failed, stay below in either direction.
   const valueOf = (row, key) => {
