@@ -1,7 +1,7 @@
 """The figures of a report: what each is called, where it stands; and the recipe at its end."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import yaml
@@ -133,30 +133,14 @@ FIGURES: Mapping[str, Known] = {
 DIFFERENCES = ("reliability", "changed_pictures", "confusion_change")  # of one file and float32
 
 
-NOT_ALWAYS = frozenset({"grad_cam", "feature_maps"})  # evaluate may have nothing to draw there
+def single(name: str, several: bool = False) -> Picture:
+    """A figure there is one of in a run, by its name in `FIGURES`.
 
-
-def listed(
-    repeated: bool, several: bool = False, undrawn: Collection[str] = frozenset()
-) -> list[Picture]:
-    """Every figure there is one of in a run, but for those `undrawn`, in the order of the table.
-
-    Where the run was `repeated` over seeds or folds, there is one of those too. Of `several` labels
-    a picture there are scores by class and no confusion matrix, and accuracy is exact match.
+    Of `several` labels a picture accuracy is exact match.
     """
-    others = {"contact_sheet", "pupil", "channels", "sensitivity", *DIFFERENCES, *undrawn}
-    others |= {"error_by_depth", "activations", "weights"}
-    others |= {"confusion_matrix" if several else "class_scores"}
-    others |= set() if repeated else {"accuracy_by_run"}
-    return [
-        Picture(
-            file=f"{name}.png",
-            title=measured_as(known.title, several),
-            alt=measured_as(known.alt, several),
-        )
-        for name, known in FIGURES.items()
-        if name not in others
-    ]
+    known = FIGURES[name]
+    title, alt = (measured_as(text, several) for text in (known.title, known.alt))
+    return Picture(file=f"{name}.png", title=title, alt=alt)
 
 
 def measured_as(text: str, several: bool) -> str:
@@ -216,10 +200,14 @@ def figures_by_place(report: Report) -> dict[str, list[Picture]]:
     places: dict[str, list[Picture]] = {known.place: [] for known in FIGURES.values()}
     places["more"] = []
     for picture in report.figures:
-        stem = picture.file.partition(".")[0].partition("-")[0]
-        place = FIGURES[stem].place if stem in FIGURES else "more"
-        places[place].append(picture)
+        name = stem(picture)
+        places[FIGURES[name].place if name in FIGURES else "more"].append(picture)
     return places
+
+
+def stem(picture: Picture) -> str:
+    """The name of a figure in `FIGURES`, if it has one there."""
+    return picture.file.partition(".")[0].partition("-")[0]
 
 
 class _Dumper(yaml.SafeDumper):

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from pipeline.measure.weights import kernel_spreads
 from pipeline.settings import AUDIT, LAYERS, LOGS, REFERENCE, Inputs, Metrics, nth
 from pipeline.settings import Report as Settings
 from pipeline.settings.gates import parse
-from pipeline.show import doctor, figures, places
+from pipeline.show import album, doctor, figures, places
+from pipeline.show.album import Plate
 from pipeline.show.audit import Audit
 from pipeline.show.differences import looked_at
 from pipeline.show.doctor import Doctor
@@ -29,7 +30,7 @@ from pipeline.show.findings import notes
 from pipeline.show.kernels import Kernel, kept
 from pipeline.show.pruning import grouped
 from pipeline.show.report import render
-from pipeline.show.schema import Picture, Report
+from pipeline.show.schema import Report
 from pipeline.show.words import again
 
 Facts = dict[str, Any]
@@ -41,35 +42,37 @@ MEASURED = ("name", "status", "reason", "accuracy", "validation_accuracy", "drop
 def run(settings: Settings, inputs: Inputs, out: Path) -> Metrics:
     """Write `report.{html,md,json,csv}`, `model_card.md` and `figures/`."""
     audit = Audit.model_validate(_read(inputs["ingest"] / AUDIT))
-    sheets = figures.sheet_classes([one.train for one in audit.classes])
-    report = gather(settings, inputs, audit, sheets)
+    facts = gather(settings, inputs, audit)
+    bare = Report.model_validate(facts)
+    plates = album.in_order(
+        [
+            *drawn_before(inputs, bare),
+            *album.plates(bare, weighed(inputs["export"])),
+            *sheets(inputs["ingest"], audit),
+        ]
+    )
+    report = Report.model_validate(facts | {"figures": [plate.picture for plate in plates]})
     (out / "figures").mkdir()
-    for stage in ("augment", "build", "evaluate"):
-        shutil.copytree(inputs[stage] / "figures", out / "figures", dirs_exist_ok=True)
-    measure = places.measured_as("accuracy", report.dataset.multi_label)
-    scatter = figures.size_accuracy_latency(report.variants, report.recommended, measure)
-    figures.save(scatter, out / "figures" / "size_accuracy_latency.png")
-    if report.replicas:
-        drawn = figures.accuracy_by_run(report.variants, report.replicas, measure)
-        figures.save(drawn, out / "figures" / "accuracy_by_run.png")
-    measured = [variant.name for variant in report.variants if variant.status == "ok"]
-    for picture, path in different(inputs, measured, report.recommended):
-        shutil.copy(path, out / "figures" / picture.file)
-    for number, names in enumerate(pupils(inputs), 1):
-        drawn_there = inputs[f"build({names[0]})"] / "figures" / "network.png"
-        shutil.copy(drawn_there, out / "figures" / f"pupil-{number}.png")
-    for number, scan in enumerate(report.sensitivities, 1):
-        drawn = figures.sensitivity(scan, measure)
-        figures.save(drawn, out / "figures" / f"sensitivity-{number}.png")
-    for number, slimming in enumerate(report.slimmings, 1):
-        drawn = figures.channels(slimming, measure)
-        figures.save(drawn, out / "figures" / f"channels-{number}.png")
-    draw_doctors(report.doctors, out / "figures")
-    for number, (name, spreads) in enumerate(weighed(inputs["export"]).items(), 1):
-        figures.save(figures.weights(name, spreads), out / "figures" / f"weights-{number}.png")
-    draw_pictures(inputs["ingest"], audit, sheets, out / "figures")
+    for plate in plates:
+        plate.leave(out / "figures")
     render(report, out / "figures", out)
     return {"recommended": report.recommended}
+
+
+def drawn_before(inputs: Inputs, report: Report) -> Iterator[Plate]:
+    """The figures that other stages drew, where there was something to draw."""
+    for stage in ("augment", "build", "evaluate"):
+        for path in (inputs[stage] / "figures").glob("*.png"):
+            yield Plate(places.single(path.stem, report.dataset.multi_label), path)
+    for number, names in enumerate(pupils(inputs), 1):
+        path = inputs[f"build({names[0]})"] / "figures" / "network.png"
+        yield Plate(places.taught(number, names), path)
+    measured = [variant.name for variant in report.variants if variant.status == "ok"]
+    for number, name in enumerate(looked_at(measured, report.recommended), 1):
+        for kind in places.DIFFERENCES:
+            path = inputs["benchmark"] / "figures" / f"{kind}-{name}.png"
+            if path.is_file():
+                yield Plate(places.numbered(kind, number, name), path)
 
 
 def pupils(inputs: Inputs) -> list[list[str]]:
@@ -80,13 +83,6 @@ def pupils(inputs: Inputs) -> list[list[str]]:
         if folder is not None:
             found.setdefault(_read(folder / "manifest.json")["key"], []).append(one["name"])
     return list(found.values())
-
-
-def draw_doctors(found: Sequence[Doctor], out: Path) -> None:
-    """Draw the error by depth and the worst activations of the int8 files that have figures."""
-    for number, one in enumerate(doctor.drawn(found), 1):
-        figures.save(figures.error_by_depth(one), out / f"error_by_depth-{number}.png")
-        figures.save(figures.activations(one), out / f"activations-{number}.png")
 
 
 def weighed(export: Path) -> dict[str, list[figures.Histogram]]:
@@ -105,92 +101,41 @@ def weighed(export: Path) -> dict[str, list[figures.Histogram]]:
     return {name: spreads for name, spreads in found.items() if spreads}
 
 
-def different(
-    inputs: Inputs, names: list[str], recommended: str | None
-) -> list[tuple[Picture, Path]]:
-    """Figures that benchmark drew of those of the variants that are looked at, and where.
-
-    Where a file does not differ from float32, there is nothing of that kind.
-    """
-    folder = inputs["benchmark"] / "figures"
-    found = [
-        (places.numbered(kind, number, name), folder / f"{kind}-{name}.png")
-        for number, name in enumerate(looked_at(names, recommended), 1)
-        for kind in places.DIFFERENCES
-    ]
-    return [(picture, path) for picture, path in found if path.is_file()]
-
-
-def draw_pictures(ingest: Path, audit: Audit, sheets: list[int], out: Path) -> None:
-    """Draw what the pictures are like, and a sheet of training pictures of each class in `sheets`.
-
-    The audit counts over all splits; pictures themselves are shown from the train split alone.
-    """
-    figures.save(figures.class_balance(audit.classes), out / "class_balance.png")
-    spread = figures.data_spread(audit.sizes, audit.brightness)
-    figures.save(spread, out / "data_spread.png")
+def sheets(ingest: Path, audit: Audit) -> Iterator[Plate]:
+    """Training pictures of some classes, which the audit, that counts over all splits, has not."""
     images, labels = training_split(ingest)
     names = [one.name for one in audit.classes]
-    for number in sheets:
-        sheet = figures.contact_sheet(images, labels, names, number)
-        figures.save(sheet, out / places.sheet(number, names[number]).file)
+    for number in figures.sheet_classes([one.train for one in audit.classes]):
+        draw = partial(figures.contact_sheet, images, labels, names, number)
+        yield Plate(places.sheet(number, names[number]), draw)
 
 
-def gather(settings: Settings, inputs: Inputs, audit: Audit, sheets: list[int]) -> Report:
-    """Put the facts together that the stages left; `sheets` numbers the classes with a sheet."""
+def gather(settings: Settings, inputs: Inputs, audit: Audit) -> Facts:
+    """Put the facts together that the stages left: all that a report has but its figures."""
     manifests = {step: _read(folder / "manifest.json") for step, folder in inputs.items()}
     numbers = range(1, 1 + len(settings.replicas))
     several = facts(inputs["ingest"]).get("multi_label", False)
     replicas = [_replica(settings, inputs, manifests, number) for number in numbers]
-    scans = grouped(_left_by("prune", inputs, "sensitivity.json"))
-    slimmings = _left_by("slim", inputs, "slim.json")
     doctors = [Doctor.model_validate(one) for one in _left_by("quantize", inputs, DOCTOR)]
-    measure = places.measured_as("accuracy", several)
-    compared = _compared(settings, inputs, replicas, measure)
-    measured = [row["name"] for row in compared["variants"] if row["status"] == "ok"]
-    return Report.model_validate(
-        {
-            **_this_run(settings, manifests),
-            **compared,
-            **_learned(inputs, manifests),
-            "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
-            "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
-            "figures": [
-                *places.listed(bool(replicas), several, _undrawn(inputs["evaluate"])),
-                *(one for one, _ in different(inputs, measured, compared["recommended"])),
-                *(places.taught(n, names) for n, names in enumerate(pupils(inputs), 1)),
-                *(places.slimmed(n, one["name"], several) for n, one in enumerate(slimmings, 1)),
-                *(places.scan(n, one["names"], several) for n, one in enumerate(scans, 1)),
-                *(
-                    places.numbered(stem, n, one.name)
-                    for n, one in enumerate(doctor.drawn(doctors), 1)
-                    for stem in ("error_by_depth", "activations")
-                ),
-                *(
-                    places.numbered("weights", n, name)
-                    for n, name in enumerate(weighed(inputs["export"]), 1)
-                ),
-                *(places.sheet(number, audit.classes[number].name) for number in sheets),
-            ],
-            "notes": [
-                *notes(audit, settings.config["train"]["class_weights"] == "balanced"),
-                *doctor.notes(doctors),
-            ],
-            "replicas": replicas,
-            "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
-            "pupils": _left_by("distill", inputs, "distillation.json"),
-            "slimmings": slimmings,
-            "sensitivities": scans,
-            "rounds": _left_by("prune", inputs, "rounds.json"),
-            "aware": _left_by("qat", inputs, "aware.json"),
-            "doctors": doctors,
-        }
-    )
-
-
-def _undrawn(evaluate: Path) -> set[str]:
-    """Figures for which there was nothing to draw."""
-    return {name for name in places.NOT_ALWAYS if not (evaluate / f"figures/{name}.png").is_file()}
+    return {
+        **_this_run(settings, manifests),
+        **_compared(settings, inputs, replicas, places.measured_as("accuracy", several)),
+        **_learned(inputs, manifests),
+        "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
+        "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
+        "notes": [
+            *notes(audit, settings.config["train"]["class_weights"] == "balanced"),
+            *doctor.notes(doctors),
+        ],
+        "replicas": replicas,
+        "ensembles": _left_by("ensemble", inputs, "ensemble.json"),
+        "pupils": _left_by("distill", inputs, "distillation.json"),
+        "slimmings": _left_by("slim", inputs, "slim.json"),
+        "sensitivities": grouped(_left_by("prune", inputs, "sensitivity.json")),
+        "rounds": _left_by("prune", inputs, "rounds.json"),
+        "aware": _left_by("qat", inputs, "aware.json"),
+        "doctors": doctors,
+    }
 
 
 def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:

@@ -85,12 +85,9 @@ def test_a_contact_sheet_shows_the_pictures_of_its_class():
     assert "All 2 training pictures of this class." in texts(figure)
 
 
-def test_figures_of_a_run_have_scores_in_place_of_confusion():
-    files = {one.file: one for one in places.listed(repeated=True, several=True)}
-    assert "class_scores.png" in files
-    assert "confusion_matrix.png" not in files
-    assert files["accuracy_by_run.png"].title == "Exact match by run"
-    assert "class_scores.png" not in {one.file for one in places.listed(repeated=True)}
+def test_figures_speak_of_exact_match_where_accuracy_is():
+    assert places.single("accuracy_by_run", several=True).title == "Exact match by run"
+    assert places.single("accuracy_by_run").title == "Accuracy by run"
 
 
 @pytest.fixture

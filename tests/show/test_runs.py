@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline.show import figures, places, runs, words
+from pipeline.show import album, figures, runs, words
 from pipeline.show.report import render
 from pipeline.show.schema import Report
 from pipeline.show.terminal import plain_table
@@ -87,7 +87,8 @@ def test_a_single_run_is_told_as_ever(report, figures_dir, tmp_path):
     header = (tmp_path / "report.csv").read_text().splitlines()[0]
     assert header.count("seeds_") == 3, "n, mean and sd stood there always"
     assert 'id="replicas"' not in (tmp_path / "report.html").read_text()
-    assert "accuracy_by_run.png" not in {one.file for one in places.listed(repeated=False)}
+    drawn = {plate.picture.file for plate in album.plates(report, {})}
+    assert "accuracy_by_run.png" not in drawn
 
 
 def test_json_holds_every_run_and_reads_back(seeds):
