@@ -3,15 +3,18 @@
 import base64
 import csv
 import hashlib
+import io
 import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.errors import IntegrityError
 from pipeline.show import figures, numbers, places
+from pipeline.show.html import to_html
 from pipeline.show.names import visible
 from pipeline.show.report import render
 from pipeline.show.rows import ANSWER, DETAILS, flat, measured, table
@@ -410,3 +413,31 @@ def test_an_earlier_report_without_an_audit_is_read(facts, figures_dir, tmp_path
     render(Report.model_validate(facts | {"gates": []}), figures_dir, tmp_path)
     for name in ("report.html", "report.md"):
         assert "really int8" not in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def inlined(report, folder):
+    """The pictures of a page, by their order."""
+    page = Page(to_html(report, folder))
+    sources = [facts["src"] for tag, facts in page.tags if tag == "img" and facts.get("src")]
+    head = "data:image/webp;base64,"
+    assert all(source.startswith(head) for source in sources)
+    blobs = [base64.b64decode(source.removeprefix(head)) for source in sources]
+    return [(len(blob), np.asarray(Image.open(io.BytesIO(blob)).convert("RGB"))) for blob in blobs]
+
+
+def test_a_chart_is_on_the_page_to_the_bit_and_in_fewer_bytes(make, facts, tmp_path):
+    figure = figures.training_curves(facts["training"]["history"], 2)
+    figures.save(figure, tmp_path / "training_curves.png")
+    ((size, pixels),) = inlined(make(), tmp_path)
+    with Image.open(tmp_path / "training_curves.png") as drawn:
+        assert np.array_equal(pixels, np.asarray(drawn.convert("RGB")))
+    assert size < 0.6 * (tmp_path / "training_curves.png").stat().st_size
+
+
+def test_what_stays_large_to_the_bit_loses_what_nobody_sees(make, tmp_path):
+    smooth = np.linspace(0, 200, 900)[None, :, None] + np.zeros((900, 1, 3))
+    noisy = np.clip(smooth + np.random.default_rng(0).normal(0, 4, smooth.shape), 0, 255)
+    Image.fromarray(noisy.astype(np.uint8)).save(tmp_path / "training_curves.png")
+    ((size, pixels),) = inlined(make(), tmp_path)
+    assert size < (tmp_path / "training_curves.png").stat().st_size / 4
+    assert np.abs(pixels.astype(float) - noisy).mean() < 6
