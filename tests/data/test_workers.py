@@ -204,6 +204,7 @@ next(decoded(pictures(), Rules.of(Ingest(), files=True), wait, processes=2))
     assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE], ended
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_for_idleness_as_work_comes_loses_nothing(monkeypatch):
     monkeypatch.setattr(workers, "IDLE", 0.02)
     for pause in np.linspace(0.005, 0.04, 25):

@@ -124,6 +124,7 @@ def test_a_variant_that_fails_keeps_its_row_and_stops_no_other(copied, inside, n
     assert ran(again) == []
 
 
+@pytest.mark.slow
 def test_a_variant_that_is_refused_late_loses_nothing_of_the_others(copied, inside, monkeypatch):
     def refuse(*_):
         raise ConfigError("prune.exclude: 'dens*' matches no layer")

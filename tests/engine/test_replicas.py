@@ -57,6 +57,7 @@ def test_until_a_stage_means_all_replicas_of_it():
     assert "quantize" not in {step.stage for step in plan.until("prune")}
 
 
+@pytest.mark.slow
 def test_a_replica_that_cannot_be_trained_stops_no_other(copied, inside, monkeypatch):
     def diverge(settings, inputs, out):
         if settings.seed == 1:

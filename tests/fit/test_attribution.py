@@ -119,8 +119,13 @@ def corners():
     return images, labels, places
 
 
-@pytest.mark.parametrize(("name", "options"), [("small_cnn", {"blocks": 2, "width": 8}),
-                                               ("resnet8", {})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("small_cnn", {"blocks": 2, "width": 8}),
+        pytest.param("resnet8", {}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_network_looks_at_the_corner_that_decides(name, options, corners):
     images, labels, places = corners
     keras.utils.set_random_seed(0)

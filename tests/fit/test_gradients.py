@@ -17,6 +17,7 @@ def graphs():
     return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_trainings_leave_no_graphs_behind(task, network):
     counts = []
     for _ in range(3):

@@ -153,6 +153,7 @@ def test_what_a_worker_elsewhere_is_at_is_not_swept_away(copied):
     assert not (train / ".two" / "begun").is_file()
 
 
+@pytest.mark.slow
 def test_a_candidate_without_the_memory_it_wants_is_one_that_failed(tmp_path, monkeypatch):
     run, asked = build.run, []
 
@@ -185,6 +186,7 @@ def test_a_default_written_out_is_no_other_search(searched):
     assert again == found
 
 
+@pytest.mark.slow
 def test_other_pictures_make_another_search(tmp_path):
     pictures = tmp_path / "pictures"
     for name, level in (("dark", 40), ("light", 210)):
@@ -200,6 +202,7 @@ def test_other_pictures_make_another_search(tmp_path):
         search(config(*words), artifacts=tmp_path / "artifacts")
 
 
+@pytest.mark.slow
 def test_a_search_that_ends_early_says_why(tmp_path, capsys):
     space = "search.space={train.learning_rate: {choice: [4e-3, 1e+30]}}"
     words = (space, "build.width=4", "search.algorithm=grid")
@@ -222,6 +225,7 @@ def test_a_folder_that_is_no_runs_result_is_left_alone(tmp_path):
         search(config(), artifacts=tmp_path)
 
 
+@pytest.mark.slow
 def test_limits_that_nothing_meets_say_how_near_it_came(tmp_path):
     limits = ("search.max_bytes=100", "search.refusals=2", "search.max_latency_us=0.001")
     with pytest.raises(ConversionError) as caught:
@@ -234,6 +238,7 @@ def test_limits_that_nothing_meets_say_how_near_it_came(tmp_path):
     assert trained_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_candidates_that_fail_are_recorded_and_the_search_goes_on(tmp_path):
     space = "search.space={train.learning_rate: {choice: [1e-3, 1e+30]}}"
     found = search(config(space, "search.trials=4", "build.width=4"), artifacts=tmp_path)
@@ -243,6 +248,7 @@ def test_candidates_that_fail_are_recorded_and_the_search_goes_on(tmp_path):
     assert trained == found.best
 
 
+@pytest.mark.slow
 def test_a_search_in_which_all_fail_says_why(tmp_path):
     space = "search.space={train.learning_rate: {choice: [1e+30, 1e+31]}}"
     with pytest.raises(TrainingError, match=r"all 2 candidates failed; trial 1: .*the loss is nan"):
@@ -250,6 +256,7 @@ def test_a_search_in_which_all_fail_says_why(tmp_path):
     assert TrainingError.exit_code == ConversionError.exit_code == 4
 
 
+@pytest.mark.slow
 def test_the_int8_file_and_folds_may_be_what_is_judged(tmp_path):
     words = ("search.objective=int8_accuracy", "search.folds=2", "search.trials=1")
     found = search(config(*words), artifacts=tmp_path)

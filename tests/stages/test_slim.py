@@ -179,6 +179,7 @@ def test_a_latency_is_measured_on_files_beside_that_of_the_whole(clock, said, do
     assert all(own < whole for look in clock for name, own in look.items() if name != "whole")
 
 
+@pytest.mark.slow
 def test_targets_that_are_said_together_are_all_met(said, do, inputs, tmp_path):
     do(slim, said(macs=0.6, bytes=0.7, rounds=2), inputs, tmp_path)
     found = story(tmp_path)
@@ -282,6 +283,7 @@ def test_the_teacher_is_the_network_as_it_came(said, do, inputs, tmp_path, monke
     assert learner.count_params() < came.count_params()
 
 
+@pytest.mark.slow
 def test_without_a_teacher_labels_are_all_there_is(said, do, inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(slim, "pupil", None)
     do(slim, said(teacher=0.0), inputs, tmp_path / "alone")
@@ -291,6 +293,7 @@ def test_without_a_teacher_labels_are_all_there_is(said, do, inputs, tmp_path, m
     assert any(not np.array_equal(one, other) for one, other in zip(*weights, strict=True))
 
 
+@pytest.mark.slow
 def test_pictures_may_be_mixed(said, do, inputs, tmp_path):
     (tmp_path / "policy.json").write_text(json.dumps([{"mixup": {"alpha": 1.0}}]))
     do(slim, said(), inputs | {"augment": tmp_path}, tmp_path / "mixed")
