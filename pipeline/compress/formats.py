@@ -24,7 +24,7 @@ Convert = Callable[[keras.Model, Images, str], bytes]
 def float32(model: keras.Model, sample: Images, io: str) -> bytes:
     """Weights and arithmetic in float32: the reference every other format is compared with."""
     with _converter(model) as converter:
-        return _convert(converter)
+        return _made(converter.convert)
 
 
 def float16(model: keras.Model, sample: Images, io: str) -> bytes:
@@ -32,14 +32,14 @@ def float16(model: keras.Model, sample: Images, io: str) -> bytes:
     with _converter(model) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-        return _convert(converter)
+        return _made(converter.convert)
 
 
 def dynamic(model: keras.Model, sample: Images, io: str) -> bytes:
     """Weights in int8, ranges of activations found anew for each picture: float in and out."""
     with _converter(model) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return _convert(converter)
+        return _made(converter.convert)
 
 
 def int8(model: keras.Model, sample: Images, io: str) -> bytes:
@@ -62,7 +62,7 @@ def calibrated(model: keras.Model, sample: Images) -> bytes:
         converter.representative_dataset = lambda: _calibration(sample)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter._experimental_calibrate_only = True  # as TensorFlow's own debugger does
-        return _convert(converter)
+        return _made(converter.convert)
 
 
 def quantized(calibrated: bytes, io: str, in_float: Collection[str] = ()) -> bytes:
@@ -74,17 +74,15 @@ def quantized(calibrated: bytes, io: str, in_float: Collection[str] = ()) -> byt
     Raises:
         ConversionError: the converter refuses.
     """
-    try:
-        return bytes(
-            mlir_quantize(
-                calibrated,
-                input_data_type=tf.uint8 if io == "uint8" else tf.int8,
-                output_data_type=tf.float32 if io == "uint8" else tf.int8,
-                denylisted_nodes=sorted(in_float) or None,
-            )
+    taken, given = _ends(io)
+    return _made(
+        lambda: mlir_quantize(
+            calibrated,
+            input_data_type=taken,
+            output_data_type=given,
+            denylisted_nodes=sorted(in_float) or None,
         )
-    except Exception as error:  # raises what MLIR happens to raise
-        raise _refused(error) from error
+    )
 
 
 def int16x8(model: keras.Model, sample: Images, io: str) -> bytes:
@@ -95,7 +93,7 @@ def int16x8(model: keras.Model, sample: Images, io: str) -> bytes:
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         ]
-        return _convert(converter)
+        return _made(converter.convert)
 
 
 def rounded(model: keras.Model, io: str) -> bytes:
@@ -105,9 +103,8 @@ def rounded(model: keras.Model, io: str) -> bytes:
     """
     with _converter(deployable(model)) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = tf.uint8 if io == "uint8" else tf.int8
-        converter.inference_output_type = tf.float32 if io == "uint8" else tf.int8
-        return _convert(converter)
+        converter.inference_input_type, converter.inference_output_type = _ends(io)
+        return _made(converter.convert)
 
 
 FORMATS: dict[str, Convert] = {
@@ -156,16 +153,17 @@ def _converter(model: keras.Model) -> Iterator[Any]:
         yield converter
 
 
-def _convert(converter: Any) -> bytes:
+def _ends(io: str) -> tuple[Any, Any]:
+    """What an int8 file takes and what it gives."""
+    return (tf.uint8, tf.float32) if io == "uint8" else (tf.int8, tf.int8)
+
+
+def _made(convert: Callable[[], Any]) -> bytes:
     try:
-        return bytes(converter.convert())
+        return bytes(convert())
     except Exception as error:  # the converter raises what MLIR happens to raise
-        raise _refused(error) from error
-
-
-def _refused(error: Exception) -> ConversionError:
-    reason = " ".join(str(error).split())[:300]
-    return ConversionError(f"the converter refuses this network: {reason}")
+        reason = " ".join(str(error).split())[:300]
+        raise ConversionError(f"the converter refuses this network: {reason}") from error
 
 
 def _calibration(sample: Images) -> Iterator[list[Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.measure.doctor import Patient, Treatment, Trial, causes
 from pipeline.measure.flatbuffer import load
 from pipeline.measure.forms import forms
-from pipeline.measure.signal import histograms
+from pipeline.measure.histograms import histograms
 
 FILE = "doctor.json"  # what a step leaves of it
 SPREADS = 6  # operations whose values are shown

@@ -1,18 +1,16 @@
 """How much of each activation an integer file keeps: signal to noise, operation by operation."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from pipeline.measure.arena import activations
 from pipeline.measure.flatbuffer import load, macs_of, real
 from pipeline.measure.forms import Form, forms
 from pipeline.measure.tflite import Graph, Operator
+from pipeline.measure.watched import Watched
 
 CLEAN_DB = 90.0  # more is not told apart: float32 itself carries no more through a deep network
 _ENDS = {"SOFTMAX", "LOGISTIC"}
@@ -86,7 +84,7 @@ def signals(original: Path, file: Path, images: np.ndarray) -> tuple[Signal, ...
     graph, other = load(original)[1], load(file)[1]
     paired = _paired(graph, other)
     tallies = _tallied(
-        _Watched(original), _Watched(file), [twin.name for twin, _, _ in paired], images
+        Watched(original), Watched(file), [twin.name for twin, _, _ in paired], images
     )
     rows = []
     for twin, ours, theirs in paired:
@@ -124,90 +122,9 @@ class Answers:
         return _snr_db(np.square(self._real).sum(axis=0), noise)
 
     def _of(self, path: Path) -> Values:
-        watched, names = _Watched(path), [self._name]
+        watched, names = Watched(path), [self._name]
         rows = [watched.run(image, names)[self._name].ravel() for image in self._images]
         return np.asarray(rows, np.float64)
-
-
-class Histogram:
-    """How often values fall between `edges`, in float and as the integers stand for them."""
-
-    def __init__(self, lowest: float, highest: float, bins: int) -> None:
-        self.edges = np.linspace(lowest, highest, bins + 1)
-        self.float32, self.stored = np.zeros(bins, np.int64), np.zeros(bins, np.int64)
-
-    def add(self, real: np.ndarray, stored: np.ndarray) -> None:
-        """Count two arrays; what lies outside counts at the end it is next to."""
-        self.float32 += self._counted(real)
-        self.stored += self._counted(stored)
-
-    def _counted(self, values: np.ndarray) -> NDArray[np.int64]:
-        return np.histogram(np.clip(values, self.edges[0], self.edges[-1]), self.edges)[0]
-
-    def facts(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return {
-            "lowest": float(self.edges[0]),
-            "highest": float(self.edges[-1]),
-            "float32": self.float32.tolist(),
-            "stored": self.stored.tolist(),
-        }
-
-
-def histograms(
-    original: Path, file: Path, names: list[str], images: np.ndarray, bins: int = 60
-) -> dict[str, Histogram]:
-    """How the values of some tensors are spread in both files, over the pictures.
-
-    The edges span the float32 values of all pictures; arguments as for `signals`.
-    """
-    real, stored = _Watched(original), _Watched(file)
-    bounds: dict[str, tuple[float, float]] = {}
-    for image in images:
-        for name, values in real.run(image, names).items():
-            low, high = bounds.get(name, (np.inf, -np.inf))
-            bounds[name] = min(low, float(values.min())), max(high, float(values.max()))
-    found = {
-        name: Histogram(low, high if high > low else low + 1, bins)
-        for name, (low, high) in bounds.items()
-    }
-    for image in images:
-        ours, theirs = real.run(image, names), stored.run(image, names)
-        for name, histogram in found.items():
-            histogram.add(ours[name], theirs[name])
-    return found
-
-
-class _Watched:
-    """A loaded file all of whose tensors can be looked at after a picture."""
-
-    def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(
-            str(path),
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self.known = {one["name"]: one for one in self._interpreter.get_tensor_details()}
-
-    def run(self, image: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
-        """What the named tensors hold for a picture uint8 `(H, W, C)`, as real numbers."""
-        dtype, zero = self._input["dtype"], self._input["quantization"][1]
-        pixels = image[np.newaxis].astype(np.int16) + (zero if dtype == np.int8 else 0)
-        self._interpreter.set_tensor(self._input["index"], pixels.astype(dtype))
-        self._interpreter.invoke()
-        return {name: self._real(self.known[name]) for name in names}
-
-    def grid(self, name: str) -> tuple[float, int] | None:
-        """Scale and zero point of a tensor, if it holds integers."""
-        scale, zero_point = self.known[name]["quantization"]
-        return (scale, zero_point) if scale else None
-
-    def _real(self, tensor: Mapping[str, Any]) -> np.ndarray:
-        stored: np.ndarray = self._interpreter.get_tensor(tensor["index"])
-        scale, zero_point = tensor["quantization"]
-        return (stored.astype(np.float64) - zero_point) * scale if scale else stored.astype(float)
 
 
 def _paired(graph: Graph, other: Graph) -> list[tuple[Twin, Operator, Operator]]:
@@ -225,7 +142,7 @@ def _paired(graph: Graph, other: Graph) -> list[tuple[Twin, Operator, Operator]]
 
 
 def _tallied(
-    original: _Watched, file: _Watched, names: list[str], images: np.ndarray
+    original: Watched, file: Watched, names: list[str], images: np.ndarray
 ) -> dict[str, _Tally]:
     found: dict[str, _Tally] = {}
     limits = np.iinfo(np.int8)

@@ -119,7 +119,7 @@ def gather(settings: Settings, inputs: Inputs, audit: Audit) -> Facts:
     doctors = [Doctor.model_validate(one) for one in _left_by("quantize", inputs, DOCTOR)]
     return {
         **_this_run(settings, manifests),
-        **_compared(settings, inputs, replicas, places.measured_as("accuracy", several)),
+        **_compared(settings, inputs, replicas, doctors, places.measured_as("accuracy", several)),
         **_learned(inputs, manifests),
         "dataset": _dataset(inputs["ingest"], manifests["ingest"]["digest"], audit),
         "model": _read(inputs["build"] / LAYERS) | {"name": settings.config["build"]["model"]},
@@ -157,7 +157,13 @@ def _this_run(settings: Settings, manifests: Mapping[str, Facts]) -> Facts:
     }
 
 
-def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure: str) -> Facts:
+def _compared(
+    settings: Settings,
+    inputs: Inputs,
+    replicas: list[Facts],
+    doctors: list[Doctor],
+    measure: str,
+) -> Facts:
     """The variants, also those that have no file, where they were measured, and which to ship.
 
     `measure` is what accuracy is called.
@@ -169,9 +175,7 @@ def _compared(settings: Settings, inputs: Inputs, replicas: list[Facts], measure
         rows[name] |= {"seeds": seeds} if seeds else {}
         if rows[name]["status"] == "ok":
             rows[name] |= {"kernels": _kernels(inputs, name)}
-    in_float = {
-        one["name"]: one["float_operations"] for one in _left_by("quantize", inputs, DOCTOR)
-    }
+    in_float = {one.name: one.float_operations for one in doctors}
     asked = parse(settings.config.get("gates", {}))
     bounds = [gates.kept(*gate, rows.get(gate.variant)) for gate in asked]
     recommended, reason = recommend(measured["variants"], REFERENCE, settings.max_drop_pp, measure)
